@@ -1,0 +1,151 @@
+package metrics
+
+// agent is what is known of an agent. Its state is derived from these facts
+// alone, so that no order of events can leave it between two.
+type agent struct {
+	id     AgentID
+	row    uint32
+	status Status
+	reason ReasonID
+	// idle: the switch holds calls back until the agent says that it is ready.
+	idle      bool
+	ringing   int    // open offers
+	rungFor   *visit // the latest of these
+	picked    *visit // picked up, not yet connected
+	visit     *visit // talks on
+	otherLegs int    // own calls outside the queues
+	queue     QueueID
+
+	wrapUp      Millis // the agent's wrap-up time, where the switch tells it
+	wrapUpKnown bool
+	wrapUntil   Millis
+	gen         uint32 // of the wrap-up timer
+
+	state       State
+	stateReason ReasonID
+	since       Millis // state time is counted up to here
+	entered     Millis // when the state was entered
+	seen        uint32
+}
+
+func (a *agent) nextGen() uint32 {
+	a.gen++
+	return a.gen
+}
+
+// derive tells what the agent is doing. Talking goes before everything; a call
+// outside the queues counts only for who is logged in.
+func (a *agent) derive() (State, ReasonID) {
+	switch {
+	case a.visit != nil && a.visit.held != 0:
+		return Holding, 0
+	case a.visit != nil:
+		return Talking, 0
+	case a.ringing > 0:
+		return RingingState, 0
+	case a.status == UnknownStatus:
+		return Unknown, 0
+	case a.wrapUntil != 0:
+		return WrappingUp, 0
+	case a.status == LoggedOut:
+		return Offline, 0
+	case a.otherLegs > 0:
+		return OnOtherCall, 0
+	case a.status == Paused:
+		return PausedState, a.reason
+	case a.idle:
+		return WrappingUp, 0
+	}
+	return Available, 0
+}
+
+// restate brings the agent's state up to its facts, as of a moment. A stamp
+// before the last change counts from that change.
+func (t *Tracker) restate(a *agent, at Millis) {
+	if a == nil {
+		return
+	}
+	state, reason := a.derive()
+	if state == a.state && reason == a.stateReason {
+		t.showAgent(a)
+		return
+	}
+	at = max(at, a.since, t.started)
+	if !t.blind {
+		t.countState(a, at)
+	}
+	r := t.row(at, AgentRow, a.row)
+	if a.state == Available {
+		r.Raise(LongestIdle, int64(at-a.entered))
+	}
+	if state == PausedState {
+		r.Add(Pauses, 1)
+		t.row(at, PauseRow, t.pauses.ID(uint32(a.id), uint32(reason))).Add(Pauses, 1)
+	}
+	if a.state == Offline && state.LoggedIn() {
+		r.Add(Logins, 1)
+	}
+	a.state, a.stateReason, a.since, a.entered = state, reason, at, at
+	t.showAgent(a)
+}
+
+func (t *Tracker) showAgent(a *agent) {
+	t.Live.agents.at(a.row).write([liveCells]uint64{uint64(a.state), uint64(a.stateReason), uint64(a.queue), uint64(a.entered)})
+}
+
+// countState adds the state's time up to a moment.
+func (t *Tracker) countState(a *agent, to Millis) {
+	if a.state.LoggedIn() && to > a.since {
+		t.span(AgentRow, a.row, stateCounter[a.state], a.since, to)
+		t.span(AgentRow, a.row, LoggedInTime, a.since, to)
+		if a.state == PausedState {
+			t.span(PauseRow, t.pauses.ID(uint32(a.id), uint32(a.stateReason)), PausedTime, a.since, to)
+		}
+	}
+	a.since = max(a.since, to)
+}
+
+func (t *Tracker) agentStatus(e *Event, at Millis) {
+	a := t.agentOf(e.Agent)
+	if a == nil {
+		return
+	}
+	a.seen = t.generation
+	if a.status != e.Status || a.reason != e.Reason {
+		if a.status != UnknownStatus {
+			a.wrapUntil = 0 // a change of status ends the wrap-up
+		}
+		a.status, a.reason = e.Status, e.Reason
+		if e.Status == LoggedOut {
+			a.idle = false
+		}
+	}
+	t.restate(a, at)
+}
+
+func (t *Tracker) agentFree(e *Event, at Millis) {
+	a := t.agentOf(e.Agent)
+	if a == nil {
+		return
+	}
+	a.idle = e.Kind == AgentBusy
+	if v := a.rungFor; v != nil && t.inSnapshot {
+		t.closeOffer(v, v.offer(a.id), Unseen, at)
+	} else if v != nil && a.picked != v {
+		t.timers.push(timer{at: at + overdueOffer, kind: offerOverdue, visit: v, agent: a.id, gen: v.gen})
+	}
+	if a.visit != nil && a.visit.acrossGap {
+		t.endUnseen(a.visit, a.visit.lastSeen(t))
+	}
+	t.restate(a, at)
+}
+
+// agentsUnknown forgets what was known of the agents' statuses.
+func (t *Tracker) agentsUnknown(at Millis) {
+	for _, a := range t.agents {
+		if a != nil {
+			a.status, a.reason, a.idle, a.wrapUntil = UnknownStatus, 0, false, 0
+			t.restate(a, at)
+		}
+	}
+}

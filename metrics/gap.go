@@ -1,0 +1,120 @@
+package metrics
+
+// Blind is not zero: from switchLost to switchUp no state's time is counted,
+// and the stretch is marked unobserved on every row that could have counted.
+
+func (t *Tracker) switchLost(at Millis) {
+	if t.blind {
+		return
+	}
+	at = max(at, t.now)
+	for _, a := range t.agents {
+		if a != nil {
+			t.countState(a, at)
+		}
+	}
+	t.blind, t.blindSince = true, at
+	t.Live.blind.Store(true)
+}
+
+func (t *Tracker) switchUp(e *Event, at Millis) {
+	if t.blind {
+		at = max(at, t.blindSince)
+		t.unobserved += at - t.blindSince
+		t.markUnobserved(t.blindSince, at)
+		t.blind = false
+		t.Live.blind.Store(false)
+	}
+	for v := t.open; v != nil; v = v.next {
+		v.acrossGap = v.state != gone
+	}
+	if e.Restarted {
+		t.closeAll(t.blindSince, SwitchFailed)
+		t.agentsUnknown(at)
+		for _, l := range t.sortedLegs() {
+			t.notOther(l, at, false)
+			t.dropLeg(l)
+		}
+	}
+	t.down = false
+	for _, a := range t.agents {
+		if a != nil {
+			a.since = max(a.since, at)
+		}
+	}
+}
+
+func (t *Tracker) markUnobserved(from, to Millis) {
+	t.span(SiteRow, 0, UnobservedTime, from, to)
+	for _, q := range t.queues {
+		if q != nil {
+			t.span(QueueRow, uint32(q.id), UnobservedTime, from, to)
+		}
+	}
+	for _, a := range t.agents {
+		if a != nil && a.state != Offline {
+			t.span(AgentRow, a.row, UnobservedTime, from, to)
+		}
+	}
+}
+
+// closeAll ends everything that was open when the switch's queues went away.
+// Who waited is lost for the reason given; who talked was cut off.
+func (t *Tracker) closeAll(at Millis, o Outcome) {
+	for v := t.open; v != nil; {
+		next := v.next
+		t.endOffers(v, Unseen, at)
+		switch v.state {
+		case waiting, picked:
+			if v.outcome != InProgress {
+				t.leave(v, v.outcome, v.left)
+			} else {
+				t.leave(v, o, at)
+			}
+		case talking:
+			t.endTalk(v, at)
+			v.agentBy, v.callerBy, v.callerGone = Switch, Switch, v.ended
+			t.finish(v)
+		case ending:
+			t.finish(v)
+		}
+		v = next
+	}
+}
+
+// snapshotEnd closes what the switch did not name: it ended while nobody saw.
+func (t *Tracker) snapshotEnd(at Millis) {
+	t.inSnapshot = false
+	for v := t.open; v != nil; {
+		next := v.next
+		if v.state != gone && v.seen != t.generation {
+			t.endUnseen(v, v.lastSeen(t))
+		}
+		v = next
+	}
+	for _, l := range t.sortedLegs() {
+		if l.seen != t.generation && len(l.visits) == 0 && l.rung == nil {
+			t.notOther(l, at, false)
+			t.dropLeg(l)
+		}
+	}
+	for _, a := range t.agents {
+		if a != nil && a.seen != t.generation {
+			a.status, a.reason, a.idle, a.wrapUntil = UnknownStatus, 0, false, 0
+			t.restate(a, at)
+		}
+	}
+	t.Live.snapshot.Store(int64(at))
+}
+
+// Close ends all that is open because the observer stops, and seals it.
+func (t *Tracker) Close() {
+	for v := t.open; v != nil; {
+		next := v.next
+		if v.state != gone {
+			t.endUnseen(v, t.now)
+		}
+		v = next
+	}
+	t.Finish()
+}

@@ -1,0 +1,152 @@
+package metrics
+
+// leg is one channel of the switch, as far as it matters: a caller's in a
+// queue, an agent's in a visit, or an agent's own.
+type leg struct {
+	id ID
+	// visits are the stays of the caller on this leg that are not over. There
+	// are two for a moment when an agent sends the caller on to another queue:
+	// the new stay begins before the old one ends.
+	visits []*visit
+	// rung is the visit that this leg was rung for, if any.
+	rung *visit
+	// agent is whose device it is, where known.
+	agent     AgentID
+	direction Direction
+	// other tells that it counts as the agent's call outside the queues.
+	other bool
+	seen  uint32
+}
+
+func (t *Tracker) leg(id ID) *leg {
+	if id.IsZero() {
+		return nil
+	}
+	l := t.legs[id]
+	if l != nil {
+		return l
+	}
+	if len(t.legs) >= maxOpenLegs {
+		t.Faults.Dropped++
+		return nil
+	}
+	if n := len(t.freeLegs); n > 0 {
+		l, t.freeLegs = t.freeLegs[n-1], t.freeLegs[:n-1]
+	} else {
+		l = &leg{}
+	}
+	*l = leg{id: id, visits: l.visits[:0], seen: t.generation}
+	t.legs[id] = l
+	return l
+}
+
+func (t *Tracker) dropLeg(l *leg) {
+	delete(t.legs, l.id)
+	clear(l.visits)
+	l.rung = nil
+	if len(t.freeLegs) < 4096 {
+		t.freeLegs = append(t.freeLegs, l)
+	}
+}
+
+func (t *Tracker) legStarted(e *Event, at Millis) {
+	if e.Agent == 0 && e.Visit.IsZero() && !e.Known {
+		return // nobody's that we count: a caller's leg matters once it joins a queue
+	}
+	l := t.leg(e.Leg)
+	if l == nil {
+		return
+	}
+	l.agent, l.direction, l.seen = e.Agent, e.Direction, t.generation
+	if !e.Visit.IsZero() {
+		l.rung = t.visits[e.Visit]
+		return
+	}
+	if e.Direction == Inbound { // the agent's own phone calls out
+		t.otherCall(l, at)
+	}
+}
+
+func (t *Tracker) legAnswered(e *Event, at Millis) {
+	if l := t.legs[e.Leg]; l != nil && l.rung == nil && len(l.visits) == 0 {
+		t.otherCall(l, at)
+	}
+}
+
+// otherCall begins a call of an agent that is not from a queue.
+func (t *Tracker) otherCall(l *leg, at Millis) {
+	a := t.agentOf(l.agent)
+	if a == nil || l.other {
+		return
+	}
+	l.other = true
+	a.otherLegs++
+	t.row(at, AgentRow, a.row).Add(OtherCalls, 1)
+	t.restate(a, at)
+}
+
+// notOther takes back that a leg was a call outside the queues: the device of
+// an agent behind a loopback contact answers before the queue says whose it is.
+func (t *Tracker) notOther(l *leg, at Millis, mistaken bool) {
+	if !l.other {
+		return
+	}
+	l.other = false
+	a := t.agents[l.agent]
+	a.otherLegs--
+	if mistaken {
+		t.row(at, AgentRow, a.row).Add(OtherCalls, -1)
+	}
+	t.restate(a, at)
+}
+
+func (t *Tracker) legBridged(e *Event, at Millis) {
+	for _, id := range [2]ID{e.Leg, e.Peer} {
+		if l := t.legs[id]; l != nil {
+			for _, v := range l.visits {
+				v.moved(e, at)
+			}
+		}
+	}
+}
+
+func (t *Tracker) legUnbridged(e *Event, at Millis) {
+	for _, id := range [2]ID{e.Leg, e.Peer} {
+		if l := t.legs[id]; l != nil {
+			for _, v := range l.visits {
+				if v.state == talking && (v.agentLeg == e.Leg || v.agentLeg == e.Peer) {
+					v.unbridged = at
+				}
+			}
+		}
+	}
+}
+
+func (t *Tracker) legHeld(e *Event, at Millis) {
+	l := t.legs[e.Leg]
+	if l == nil {
+		return
+	}
+	if l.rung != nil && l.rung.agentLeg == l.id {
+		t.step(l.rung, e, at)
+		return
+	}
+	for _, v := range l.visits {
+		t.step(v, e, at)
+	}
+}
+
+func (t *Tracker) legEnded(e *Event, at Millis) {
+	l := t.legs[e.Leg]
+	if l == nil {
+		return
+	}
+	if v := l.rung; v != nil && v.agentLeg == l.id {
+		t.step(v, e, at)
+	}
+	for i := len(l.visits) - 1; i >= 0; i-- {
+		t.step(l.visits[i], e, at)
+	}
+	t.notOther(l, at, false)
+	t.dropLeg(l)
+}
