@@ -233,8 +233,9 @@ type Event struct {
 	Known bool
 	// Restarted goes with SwitchUp.
 	Restarted bool
-	// CallerGone goes with VisitLeft: the leg of the caller no longer exists.
-	CallerGone bool
+	// LegGone tells that a leg no longer exists: the caller's with VisitLeft, the
+	// agent's with Disconnected.
+	LegGone bool
 
 	Agent  AgentID
 	Queue  QueueID

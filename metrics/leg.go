@@ -116,6 +116,11 @@ func (t *Tracker) legUnbridged(e *Event, at Millis) {
 			for _, v := range l.visits {
 				if v.state == talking && (v.agentLeg == e.Leg || v.agentLeg == e.Peer) {
 					v.unbridged = at
+					if v.released {
+						t.endTalk(v, at)
+						t.finishIfClear(v)
+						break
+					}
 				}
 			}
 		}

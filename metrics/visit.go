@@ -295,6 +295,9 @@ func (t *Tracker) whileTalking(v *visit, e *Event, at Millis) {
 			v.takeAgents(e)
 			v.agentGone = true
 			t.endTalk(v, at)
+			if v.released {
+				t.finishIfClear(v)
+			}
 		} else if e.Leg == v.leg {
 			v.callerGone, v.callerBy = at, e.By
 			t.later(v, at+overdueEnd)
@@ -468,15 +471,20 @@ func (t *Tracker) visitSpan(v *visit, c Counter, from, to Millis) {
 	}
 }
 
-// agentsPart takes what the agent's leg shows and ends the agent's part.
+// agentsPart takes what the agent's leg shows and ends the agent's part, unless
+// the two still talk: an agent whom callcenter_break released from the queue
+// stays with the caller, and an agent on standby keeps its leg for the next
+// call, and is parted from the caller up to 0.1 s before the report.
 func (t *Tracker) agentsPart(v *visit, e *Event, at Millis) {
 	v.takeAgents(e)
-	if e.By == Nobody && e.Moved == NoMove && v.unbridged != 0 {
-		// An agent on standby keeps its leg: the conversation ended when the two
-		// were parted, which the report comes up to 0.1 s after.
-		at = min(at, v.unbridged)
+	switch {
+	case e.LegGone || v.agentGone:
+		t.endTalk(v, at)
+	case v.unbridged != 0:
+		t.endTalk(v, min(at, v.unbridged))
+	case t.legs[v.agentLeg] == nil:
+		t.endTalk(v, at)
 	}
-	t.endTalk(v, at)
 }
 
 func (v *visit) takeAgents(e *Event) {
@@ -519,17 +527,19 @@ func (t *Tracker) callersPart(v *visit, e *Event, at Millis) {
 	if v.callerMove == NoMove {
 		v.callerMove = e.Moved
 	}
-	if e.CallerGone && v.callerGone == 0 {
+	if e.LegGone && v.callerGone == 0 {
 		v.callerGone = at
 	}
-	if v.state == talking {
+	v.released = true
+	if v.state == talking && (e.LegGone || v.unbridged != 0 || t.legs[v.agentLeg] == nil) {
 		if v.unbridged != 0 {
-			at = v.unbridged
+			at = min(at, v.unbridged)
 		}
 		t.endTalk(v, at)
 	}
-	v.released = true
-	t.finishIfClear(v)
+	if v.state == ending {
+		t.finishIfClear(v)
+	}
 }
 
 // finishIfClear counts the visit's end once it is clear who ended it. In 1 of

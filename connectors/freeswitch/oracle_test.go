@@ -115,6 +115,10 @@ func openRecording(t testing.TB, name string) io.Reader {
 type truth struct {
 	Queues map[string]struct {
 		Offered, Answered, Abandoned int
+		TimedOut                     int64 `json:"timed_out"`
+		LeftEmpty                    int64 `json:"left_empty"`
+		ExitedByKey                  int64 `json:"exited_by_key"`
+		Withdrawn                    int64
 		TalkSeconds                  float64 `json:"talk_seconds"`
 	}
 	Agents map[string]struct {
@@ -130,10 +134,12 @@ type truth struct {
 		End                        float64 `json:"t_end"`
 		Secs                       float64
 	}
-	Calls []struct {
-		Caller, By string
-		End        float64 `json:"t_end"`
-	}
+	Calls []truthCall
+}
+
+type truthCall struct {
+	Caller, By string
+	End        float64 `json:"t_end"`
 }
 
 type truthVisit struct {
@@ -168,6 +174,9 @@ func (tr *truth) whoEnded(v *truthVisit) ([]metrics.EndedBy, bool) {
 		if l.By == "local" {
 			return []metrics.EndedBy{metrics.ByAgent}, true
 		}
+		if !slices.ContainsFunc(tr.Calls, func(c truthCall) bool { return c.Caller == v.Caller }) {
+			return nil, false // no phone of a caller: an agent's own consultation call
+		}
 		for _, c := range tr.Calls {
 			if c.Caller == v.Caller && c.By == "local" && math.Abs(c.End-l.End) < 0.35 {
 				return []metrics.EndedBy{metrics.ByCaller}, true
@@ -189,6 +198,7 @@ func compare(t *testing.T, r *replayed, tr *truth) {
 	if d := len(r.contacts) - len(tr.Visits); d != 0 {
 		t.Errorf("%d visits, the oracle has %d", len(r.contacts), len(tr.Visits))
 	}
+	fine := slices.ContainsFunc(tr.Visits, func(v truthVisit) bool { return v.Outcome != "answered" && v.Outcome != "abandoned" })
 	type key struct{ leg, queue string }
 	mine := map[key][]*metrics.Contact{}
 	for i := range r.contacts {
@@ -213,6 +223,9 @@ func compare(t *testing.T, r *replayed, tr *truth) {
 		if (v.Outcome == "answered") != (c.Outcome == metrics.Answered) {
 			t.Errorf("%s: %v by %q, the oracle has %s by %s (%s)", where, c.Outcome, c.Agent, v.Outcome, v.Agent, v.CancelReason)
 			continue
+		}
+		if fine && c.Outcome.String() != v.Outcome {
+			t.Errorf("%s: %v, the oracle has %s", where, c.Outcome, v.Outcome)
 		}
 		wait := float64(c.Wait()) / 1000
 		if c.Outcome == metrics.TimedOut || c.Outcome == metrics.LeftEmpty || c.Outcome == metrics.ExitedByKey {
@@ -254,6 +267,15 @@ func compare(t *testing.T, r *replayed, tr *truth) {
 		x := sum[metrics.Key{Kind: metrics.QueueRow, Name: name}]
 		if x == nil {
 			t.Errorf("queue %s is not in the rollups", name)
+			continue
+		}
+		if fine {
+			got := [...]int64{x.Get(metrics.Offered), x.Get(metrics.AnsweredCount), x.Get(metrics.AbandonedCount), x.Get(metrics.TimedOutCount),
+				x.Get(metrics.LeftEmptyCount), x.Get(metrics.ExitedByKeyCount), x.Get(metrics.WithdrawnCount)}
+			want := [...]int64{int64(q.Offered), int64(q.Answered), int64(q.Abandoned), q.TimedOut, q.LeftEmpty, q.ExitedByKey, q.Withdrawn}
+			if got != want {
+				t.Errorf("queue %s: offered, answered, abandoned, timed out, left empty, by key, withdrawn %v, the oracle has %v", name, got, want)
+			}
 			continue
 		}
 		lost := x.Get(metrics.AbandonedCount) + x.Get(metrics.TimedOutCount) + x.Get(metrics.LeftEmptyCount) +

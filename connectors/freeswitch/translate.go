@@ -324,7 +324,7 @@ func (t *Translator) legEnd() {
 func (t *Translator) callerEnd() {
 	in, out := &t.in, &t.out
 	if len(in.Get(eventsocket.KeyHangupCause)) > 0 || t.millis(eventsocket.KeyCallerChannelHangupTime) > 0 {
-		out.CallerGone = true
+		out.LegGone = true
 		switch string(in.Get(eventsocket.KeyVarSIPHangupDisposition)) {
 		case "recv_bye", "recv_cancel":
 			out.By = metrics.Self
@@ -382,7 +382,9 @@ func (t *Translator) callcenter() {
 		}
 		out.Answered = t.seconds(eventsocket.KeyCCAgentAnsweredTime)
 		if h := t.millis(eventsocket.KeyCallerChannelHangupTime); h > 0 {
-			out.At = h
+			out.At, out.LegGone = h, true
+		}
+		if out.LegGone = out.LegGone || len(in.Get(eventsocket.KeyHangupCause)) > 0; out.LegGone {
 			t.legEnd()
 		}
 		t.emit(metrics.Disconnected)
@@ -417,8 +419,10 @@ func (t *Translator) memberEnd() {
 		out.Outcome = metrics.ExitedByKey
 	default: // BREAK_OUT, NONE
 		// Who was moved elsewhere leaves the queue with the channel alive.
+		// The consultation leg of an attended transfer into a queue ends, but the
+		// caller whom the agent consulted for takes its place.
 		out.Outcome = metrics.Withdrawn
-		if out.CallerGone {
+		if out.LegGone && !replaced(in) {
 			out.Outcome = metrics.Abandoned
 		}
 	}
@@ -426,6 +430,13 @@ func (t *Translator) memberEnd() {
 		out.Outcome = metrics.SwitchFailed
 	}
 	t.emit(metrics.VisitLeft)
+}
+
+// replaced tells that a transfer ended the caller's channel, not its party.
+func replaced(in *eventsocket.Event) bool {
+	cause := string(in.Get(eventsocket.KeyHangupCause))
+	return cause == "ATTENDED_TRANSFER" || cause == "BLIND_TRANSFER" ||
+		string(in.Get(eventsocket.KeyVarTransferDisposition)) == "replaced"
 }
 
 // offerCause sorts a hangup cause of an agent's leg. A loopback contact that
