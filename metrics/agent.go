@@ -129,7 +129,7 @@ func (t *Tracker) agentFree(e *Event, at Millis) {
 		return
 	}
 	a.idle = e.Kind == AgentBusy
-	if v := a.rungFor; v != nil && t.inSnapshot {
+	if v := a.rungFor; v != nil && e.Known && a.picked != v {
 		t.closeOffer(v, v.offer(a.id), Unseen, at)
 	} else if v != nil && a.picked != v {
 		t.timers.push(timer{at: at + overdueOffer, kind: offerOverdue, visit: v, agent: a.id, gen: v.gen})

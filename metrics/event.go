@@ -74,9 +74,10 @@ const (
 	// SwitchUp: the switch is seen again from At on. Restarted tells that it is
 	// a new run: nothing that was open before exists any more.
 	SwitchUp
-	// SnapshotBegin … SnapshotEnd enclose what exists now: LegStarted,
-	// VisitJoined, OfferStarted, Connected, AgentStatus, … with the flag Known
-	// where the fact is not new. What is not named between them has ended unseen.
+	// SnapshotBegin … SnapshotEnd: the switch is asked what exists now, and says
+	// so in LegStarted, VisitJoined, Connected, AgentStatus, … with the flag
+	// Known; other events may come in between. What nothing between the two has
+	// named has ended unseen.
 	SnapshotBegin
 	SnapshotEnd
 	// QueuesGone: the switch's queue service stopped, agents with it.

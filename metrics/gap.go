@@ -84,7 +84,6 @@ func (t *Tracker) closeAll(at Millis, o Outcome) {
 
 // snapshotEnd closes what the switch did not name: it ended while nobody saw.
 func (t *Tracker) snapshotEnd(at Millis) {
-	t.inSnapshot = false
 	for v := t.open; v != nil; {
 		next := v.next
 		if v.state != gone && v.seen != t.generation {

@@ -86,7 +86,6 @@ type Tracker struct {
 	blind      bool
 	blindSince Millis
 	unobserved Millis
-	inSnapshot bool
 	generation uint32 // of the snapshot under way
 
 	legs   map[ID]*leg
@@ -135,6 +134,10 @@ func (t *Tracker) Unobserved() Millis { return t.unobserved }
 // Apply takes one event. Events of one leg, visit or agent must come in the
 // order in which the switch reported them; across them stamps may step back.
 func (t *Tracker) Apply(e *Event) {
+	if e.Kind == SnapshotBegin { // it may be the first event of all, without a time
+		t.generation++
+		return
+	}
 	at, ok := t.clock(e)
 	if !ok {
 		return
@@ -175,9 +178,6 @@ func (t *Tracker) Apply(e *Event) {
 		t.switchLost(at)
 	case SwitchUp:
 		t.switchUp(e, at)
-	case SnapshotBegin:
-		t.generation++
-		t.inSnapshot = true
 	case SnapshotEnd:
 		t.snapshotEnd(at)
 	case QueuesGone:
