@@ -90,6 +90,14 @@ func (n *Names) add(k NameKind, name string) uint32 {
 	return id
 }
 
+// Alias makes a name stand for another: what a switch calls an agent, for the
+// agent. It must come before the name is first interned.
+func (n *Names) Alias(k NameKind, name, of string) {
+	if len(n.ids[k]) < 2*MaxNames {
+		n.ids[k][name] = n.InternString(k, of)
+	}
+}
+
 // Name returns the text of a number that Intern gave.
 func (n *Names) Name(k NameKind, id uint32) string {
 	l := *n.list[k].Load()

@@ -1,0 +1,44 @@
+# Everything a person or CI does with tallyd. Two targets are all that a
+# newcomer needs: make run, make test.
+GO ?= go
+BIN := bin/tallyd
+STATICCHECK := $(GO) tool staticcheck
+FUZZTIME ?= 30s
+
+.PHONY: run build test lint race unraced bench fuzz generate clean
+
+run: build ## the daemon, on a simulated call centre until a switch is configured
+	$(BIN) serve --demo
+
+build:
+	$(GO) build -trimpath -o $(BIN) ./cmd/tallyd
+
+test: lint race unraced ## everything that must hold; TALLYD_REQUIRE=all fails what would be left out
+
+lint:
+	@out=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "gofmt would change:"; echo "$$out"; exit 1; }
+	$(GO) vet ./...
+	$(STATICCHECK) ./...
+
+race: ## all suites and fuzz seeds under the race detector
+	$(GO) test -race -timeout 20m ./...
+
+unraced: ## what the race detector would falsify: allocations, ratios, memory
+	$(GO) test -timeout 20m -count 1 -run 'Allocs|Ratio|Memory|Performance' ./...
+
+bench: ## benchmarks beside their peers, in one run
+	$(GO) test -run '^$$' -bench . -benchmem ./metrics/... ./connectors/... ./storage/...
+
+fuzz: ## FUZZTIME each
+	$(GO) test -run '^$$' -fuzz '^FuzzReader$$' -fuzztime $(FUZZTIME) ./connectors/freeswitch/eventsocket
+	$(GO) test -run '^$$' -fuzz '^FuzzJSON$$' -fuzztime $(FUZZTIME) ./connectors/freeswitch/eventsocket
+	$(GO) test -run '^$$' -fuzz '^FuzzTracker$$' -fuzztime $(FUZZTIME) ./metrics
+	$(GO) test -run '^$$' -fuzz '^FuzzRollup$$' -fuzztime $(FUZZTIME) ./metrics
+	$(GO) test -run '^$$' -fuzz '^FuzzContact$$' -fuzztime $(FUZZTIME) ./metrics
+	$(GO) test -run '^$$' -fuzz '^FuzzTranslate$$' -fuzztime $(FUZZTIME) ./connectors/freeswitch
+
+generate: ## what is made from other files: the demo recording, golden files
+	$(GO) generate ./...
+
+clean:
+	rm -rf bin

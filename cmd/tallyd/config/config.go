@@ -1,0 +1,257 @@
+// Package config reads tallyd's configuration: strict YAML, every fault at once
+// with file:line:col, every key also in the environment. It opens nothing but
+// the files it is told to read.
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+	_ "time/tzdata" // the box may have no zone files
+)
+
+// Config is what people set. Default holds what they leave out.
+type Config struct {
+	Site       string           `yaml:"site"`
+	Data       string           `yaml:"data"`
+	TimeZone   string           `yaml:"time_zone"`
+	Switches   []Switch         `yaml:"switches"`
+	NATS       NATS             `yaml:"nats"`
+	HTTP       HTTP             `yaml:"http"`
+	Queues     map[string]Queue `yaml:"queues"`
+	RosterFile string           `yaml:"roster_file"`
+}
+
+// Switch is one switch to attach to.
+type Switch struct {
+	Name         string `yaml:"name"`
+	Kind         string `yaml:"kind"` // freeswitch or asterisk
+	Address      string `yaml:"address"`
+	Password     string `yaml:"password"`
+	PasswordFile string `yaml:"password_file"`
+	ARI          string `yaml:"ari"`
+	Username     string `yaml:"username"`
+	AMI          AMI    `yaml:"ami"`
+}
+
+// AMI is an Asterisk's manager interface.
+type AMI struct {
+	Address      string `yaml:"address"`
+	Username     string `yaml:"username"`
+	Password     string `yaml:"password"`
+	PasswordFile string `yaml:"password_file"`
+}
+
+// NATS says where the bus is: embedded (Listen) or elsewhere (URL).
+type NATS struct {
+	Listen          string `yaml:"listen"`
+	URL             string `yaml:"url"`
+	CredentialsFile string `yaml:"credentials_file"`
+	Websocket       string `yaml:"websocket"`
+}
+
+// HTTP says where pages and queries are served.
+type HTTP struct {
+	Listen string `yaml:"listen"`
+}
+
+// Queue is what the reader of the figures decides for a queue.
+type Queue struct {
+	ServiceLevel time.Duration `yaml:"service_level"`
+	ShortAbandon time.Duration `yaml:"short_abandon"`
+	WrapUp       time.Duration `yaml:"wrap_up"`
+}
+
+// Default runs on loopback and needs nothing but the switches.
+func Default() Config {
+	return Config{
+		Site: "main", Data: "/var/lib/tallyd", TimeZone: "UTC",
+		NATS: NATS{Listen: "127.0.0.1:4222"}, HTTP: HTTP{Listen: "127.0.0.1:8470"},
+	}
+}
+
+// DefaultQueue is used for a queue that is not configured, and for what one
+// leaves out.
+func DefaultQueue() Queue {
+	return Queue{ServiceLevel: 20 * time.Second, ShortAbandon: 5 * time.Second}
+}
+
+// Fault is one thing that is wrong, and where.
+type Fault struct {
+	File      string
+	Line, Col int
+	What      string
+}
+
+func (f Fault) Error() string {
+	if f.Line == 0 {
+		return f.File + ": " + f.What
+	}
+	return fmt.Sprintf("%s:%d:%d: %s", f.File, f.Line, f.Col, f.What)
+}
+
+// Faults is everything that is wrong.
+type Faults []Fault
+
+func (f Faults) Error() string {
+	lines := make([]string, len(f))
+	for i := range f {
+		lines[i] = f[i].Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Load reads a file, then the environment (TALLYD_HTTP_LISTEN is http.listen,
+// TALLYD_SWITCHES_0_PASSWORD the first switch's password), over the defaults.
+// An empty path means no file. The error is a Faults where the content is
+// wrong.
+func Load(path string, environ []string) (*Config, error) {
+	c := Default()
+	d := &decoder{file: path, places: map[string]place{}}
+	if path != "" {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		d.decode(b, &c)
+	} else {
+		d.file = "defaults"
+	}
+	d.environment(environ, &c)
+	d.check(&c)
+	if len(d.faults) > 0 {
+		return nil, d.faults
+	}
+	return &c, nil
+}
+
+// check holds the values against each other and the world, but connects to
+// nothing.
+func (d *decoder) check(c *Config) {
+	if c.Site == "" || len(c.Site) > 64 {
+		d.fault("site", "site %q must have 1 to 64 characters", c.Site)
+	}
+	if _, err := time.LoadLocation(c.TimeZone); err != nil || c.TimeZone == "Local" {
+		d.fault("time_zone", "time_zone %q is not a time zone's name, such as Asia/Shanghai", c.TimeZone)
+	}
+	seen := map[string]bool{}
+	for i := range c.Switches {
+		d.checkSwitch(fmt.Sprintf("switches.%d", i), &c.Switches[i], seen)
+	}
+	if c.NATS.URL != "" {
+		d.url("nats.url", c.NATS.URL, "nats", "tls", "ws", "wss")
+	} else {
+		d.address("nats.listen", c.NATS.Listen)
+	}
+	if c.NATS.CredentialsFile != "" {
+		c.NATS.CredentialsFile = d.beside(c.NATS.CredentialsFile)
+		d.readable("nats.credentials_file", c.NATS.CredentialsFile)
+	}
+	d.address("http.listen", c.HTTP.Listen)
+	for name, q := range c.Queues {
+		def := DefaultQueue()
+		if !d.set("queues." + name + ".service_level") {
+			q.ServiceLevel = def.ServiceLevel
+		}
+		if !d.set("queues." + name + ".short_abandon") {
+			q.ShortAbandon = def.ShortAbandon
+		}
+		for _, x := range []struct {
+			key string
+			v   time.Duration
+			max time.Duration
+		}{{"service_level", q.ServiceLevel, time.Hour}, {"short_abandon", q.ShortAbandon, time.Minute}, {"wrap_up", q.WrapUp, time.Hour}} {
+			if x.v < 0 || x.v > x.max {
+				d.fault("queues."+name+"."+x.key, "%s %q must be between 0 and %s", x.key, x.v, x.max)
+			}
+		}
+		c.Queues[name] = q
+	}
+	if c.RosterFile != "" {
+		c.RosterFile = d.beside(c.RosterFile)
+		d.readable("roster_file", c.RosterFile)
+	}
+}
+
+func (d *decoder) checkSwitch(at string, s *Switch, seen map[string]bool) {
+	switch {
+	case s.Name == "":
+		d.fault(at, "a switch needs a name")
+	case seen[s.Name]:
+		d.fault(at+".name", "switch name %q is used twice", s.Name)
+	}
+	seen[s.Name] = true
+	switch s.Kind {
+	case "freeswitch":
+		if s.Address == "" {
+			d.fault(at, "switch %q needs the address of its event socket, such as 127.0.0.1:8021", s.Name)
+		} else {
+			d.address(at+".address", s.Address)
+		}
+		d.secret(at, &s.Password, s.PasswordFile)
+		if strings.ContainsAny(s.Password, "\r\n") {
+			d.fault(at+".password", "the password holds a line break")
+		}
+	case "asterisk":
+		d.fault(at+".kind", "kind %q is not supported by this version, only freeswitch is", s.Kind)
+	default:
+		d.fault(at+".kind", "kind %q is neither freeswitch nor asterisk", s.Kind)
+	}
+}
+
+// secret takes a secret from its file, where it has one.
+func (d *decoder) secret(at string, secret *string, file string) {
+	switch {
+	case file == "" && *secret == "":
+		d.fault(at, "a password or password_file is needed")
+	case file != "" && *secret != "":
+		d.fault(at+".password_file", "password and password_file are both set")
+	case file != "":
+		b, err := os.ReadFile(d.beside(file))
+		if err != nil {
+			d.fault(at+".password_file", "password_file: %v", err)
+			return
+		}
+		*secret = strings.TrimRight(string(b), "\r\n")
+	}
+}
+
+func (d *decoder) address(at, v string) {
+	host, port, err := net.SplitHostPort(v)
+	if err != nil || port == "" || strings.Contains(host, "/") {
+		d.fault(at, "address %q is not host:port", v)
+	}
+}
+
+func (d *decoder) url(at, v string, schemes ...string) {
+	u, err := url.Parse(v)
+	if err == nil {
+		for _, s := range schemes {
+			if u.Scheme == s && u.Host != "" {
+				return
+			}
+		}
+	}
+	d.fault(at, "%q is not a URL with one of the schemes %s", v, strings.Join(schemes, ", "))
+}
+
+func (d *decoder) readable(at, file string) {
+	f, err := os.Open(file)
+	if err != nil {
+		d.fault(at, "%v", err)
+		return
+	}
+	f.Close()
+}
+
+// beside resolves a relative path against the configuration file's folder.
+func (d *decoder) beside(file string) string {
+	if filepath.IsAbs(file) || d.file == "defaults" {
+		return file
+	}
+	return filepath.Join(filepath.Dir(d.file), file)
+}
