@@ -25,6 +25,7 @@ type agent struct {
 	stateReason ReasonID
 	since       Millis // state time is counted up to here
 	entered     Millis // when the state was entered
+	idleSince   Millis // since when available without a break or a gap
 	seen        uint32
 }
 
@@ -75,9 +76,10 @@ func (t *Tracker) restate(a *agent, at Millis) {
 		t.countState(a, at)
 	}
 	r := t.row(at, AgentRow, a.row)
-	if a.state == Available {
-		r.Raise(LongestIdle, int64(at-a.entered))
+	if !t.blind {
+		t.countIdle(a, at)
 	}
+	a.idleSince = at
 	if state == PausedState {
 		r.Add(Pauses, 1)
 		t.row(at, PauseRow, t.pauses.ID(uint32(a.id), uint32(reason))).Add(Pauses, 1)
@@ -93,11 +95,22 @@ func (t *Tracker) showAgent(a *agent) {
 	t.Live.agents.at(a.row).write([liveCells]uint64{uint64(a.state), uint64(a.stateReason), uint64(a.queue), uint64(a.entered)})
 }
 
+// countIdle raises the longest idle stretch by the present one, up to a moment.
+func (t *Tracker) countIdle(a *agent, to Millis) {
+	if a.state == Available && to > a.idleSince {
+		t.row(to-1, AgentRow, a.row).Raise(LongestIdle, int64(to-a.idleSince))
+	}
+}
+
 // countState adds the state's time up to a moment.
 func (t *Tracker) countState(a *agent, to Millis) {
 	if a.state.LoggedIn() && to > a.since {
 		t.span(AgentRow, a.row, stateCounter[a.state], a.since, to)
 		t.span(AgentRow, a.row, LoggedInTime, a.since, to)
+		if a.state == WrappingUp && a.queue != 0 {
+			t.span(QueueRow, uint32(a.queue), WrappingUpTime, a.since, to)
+			t.span(PairRow, t.pairs.ID(uint32(a.id), uint32(a.queue)), WrappingUpTime, a.since, to)
+		}
 		if a.state == PausedState {
 			t.span(PauseRow, t.pauses.ID(uint32(a.id), uint32(a.stateReason)), PausedTime, a.since, to)
 		}

@@ -114,7 +114,7 @@ var catalogue = []KPI{
 	{"avg_abandon_time", "ms", "", "Σ wait of abandoned / B", "", "average time to abandon", queueRows, quotient(WaitAbandoned, AbandonedCount)},
 	{"answer_rate", "ratio", "higher", "A / O", "", "share of callers who were answered", queueRows, quotient(AnsweredCount, Offered)},
 	{"max_wait", "ms", "lower", "max wait", "", "longest wait of any visit that ended", queueRows, maximum(MaxWait, Offered)},
-	{"aht", "ms", "band", "(talk + hold + wrap-up) / handled", "Amazon Connect", "average handling time; wrap-up is the agent's state time", []RowKind{QueueRow, AgentRow, PairRow},
+	{"aht", "ms", "band", "(talk + hold + wrap-up) / handled", "Amazon Connect", "average handling time", []RowKind{QueueRow, AgentRow, PairRow},
 		func(r *Rollup, _ Params) (float64, bool) {
 			return ratio(r.Get(Talk)+r.Get(WrappingUpTime), r.Get(AnsweredCount))
 		}},
@@ -123,7 +123,7 @@ var catalogue = []KPI{
 			return ratio(r.Get(Talk)-r.Get(Hold), r.Get(AnsweredCount))
 		}},
 	{"avg_hold", "ms", "lower", "hold / handled", "", "average hold time", []RowKind{QueueRow, AgentRow, PairRow}, quotient(Hold, AnsweredCount)},
-	{"acw", "ms", "lower", "wrap-up / handled", "", "average wrap-up; neither switch reports it: by timer, or explicit where the agent ends it", stateRows, quotient(WrappingUpTime, AnsweredCount)},
+	{"acw", "ms", "lower", "wrap-up / handled", "", "average wrap-up; neither switch reports it: by timer, or explicit where the agent ends it", []RowKind{QueueRow, AgentRow, PairRow}, quotient(WrappingUpTime, AnsweredCount)},
 	{"occupancy", "ratio", "band", "(ringing + talking + holding + wrapping_up) / (those + available)", "", "share of on-queue time in which the agent was busy with it", stateRows,
 		func(r *Rollup, _ Params) (float64, bool) {
 			busy := r.Get(RingingTime) + r.Get(TalkingTime) + r.Get(HoldingTime) + r.Get(WrappingUpTime)

@@ -84,8 +84,6 @@ const (
 	QueuesGone
 	// ClockTick: nothing happened until At.
 	ClockTick
-
-	kinds
 )
 
 // Outcome is how a stay in a queue ended. InProgress is the zero value.

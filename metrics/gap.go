@@ -11,6 +11,7 @@ func (t *Tracker) switchLost(at Millis) {
 	for _, a := range t.agents {
 		if a != nil {
 			t.countState(a, at)
+			t.countIdle(a, at)
 		}
 	}
 	t.blind, t.blindSince = true, at
@@ -18,6 +19,9 @@ func (t *Tracker) switchLost(at Millis) {
 }
 
 func (t *Tracker) switchUp(e *Event, at Millis) {
+	if e.Restarted {
+		t.switchLost(t.now) // where the loss itself was not noticed
+	}
 	if t.blind {
 		at = max(at, t.blindSince)
 		t.unobserved += at - t.blindSince
@@ -40,6 +44,7 @@ func (t *Tracker) switchUp(e *Event, at Millis) {
 	for _, a := range t.agents {
 		if a != nil {
 			a.since = max(a.since, at)
+			a.idleSince = a.since
 		}
 	}
 }

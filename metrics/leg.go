@@ -57,7 +57,10 @@ func (t *Tracker) legStarted(e *Event, at Millis) {
 	if l == nil {
 		return
 	}
-	l.agent, l.direction, l.seen = e.Agent, e.Direction, t.generation
+	l.direction, l.seen = e.Direction, t.generation
+	if !l.other {
+		l.agent = e.Agent
+	}
 	if !e.Visit.IsZero() {
 		l.rung = t.visits[e.Visit]
 		return

@@ -46,9 +46,7 @@ func (t *Tracker) flush(to Millis) {
 			continue
 		}
 		t.countState(a, seen)
-		if a.state == Available {
-			t.row(seen-1, AgentRow, a.row).Raise(LongestIdle, int64(seen-a.entered))
-		}
+		t.countIdle(a, seen)
 	}
 	for v := t.open; v != nil; v = v.next {
 		if v.state == talking {

@@ -143,6 +143,9 @@ func (t *Tracker) Apply(e *Event) {
 		return
 	}
 	t.advance(at)
+	if t.blind && e.Kind != SwitchUp && e.Kind != SwitchLost && e.Kind != ClockTick {
+		t.switchUp(&Event{Kind: SwitchUp}, at) // it is seen again, whoever says so
+	}
 	switch e.Kind {
 	case LegStarted:
 		t.legStarted(e, at)
@@ -259,7 +262,7 @@ func (t *Tracker) runTimer(x *timer) {
 		}
 	case offerOverdue:
 		if x.visit.gen == x.gen {
-			t.offersOverdue(x.visit, x.agent, x.at)
+			t.offersOverdue(x.visit, x.agent, x.at-overdueOffer)
 		}
 	case visitForgotten:
 		if x.visit.gen == x.gen {

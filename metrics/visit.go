@@ -498,7 +498,7 @@ func (v *visit) takeAgents(e *Event) {
 
 // endTalk ends the agent's part of an answered visit.
 func (t *Tracker) endTalk(v *visit, at Millis) {
-	v.ended = max(at, v.answered)
+	v.ended = max(at, v.answered, v.talkFrom, v.holdFrom) // what was counted stays counted
 	t.resume(v, v.ended)
 	t.countTalk(v, v.ended)
 	v.queue.busy--
