@@ -1,6 +1,103 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"time"
 
-func serveCommand(environ []string) *cobra.Command { return &cobra.Command{Use: "serve", Args: cobra.NoArgs} }
-func kpiCommand(environ []string) *cobra.Command   { return &cobra.Command{Use: "kpi", Args: cobra.NoArgs} }
+	"github.com/spf13/cobra"
+
+	"tallyd/cmd/tallyd/config"
+)
+
+type serveOptions struct {
+	config, data string
+	demo         bool
+	verbose      bool
+}
+
+func serveCommand(environ []string) *cobra.Command {
+	var o serveOptions
+	c := &cobra.Command{
+		Use: "serve", Short: "the daemon: attach to the switches, count, store, publish", Args: cobra.NoArgs,
+		Long: "Attaches to the configured switches, keeps rollups and contacts in the data folder and publishes over NATS.\n" +
+			"With --demo and no switch configured it attaches to a simulated one, which plays a recorded call centre.",
+		Example: "  tallyd serve --config /etc/tallyd/tallyd.yaml\n  tallyd serve --demo",
+		RunE: func(c *cobra.Command, _ []string) error {
+			return serve(c.Context(), o, environ, c.OutOrStdout(), c.ErrOrStderr())
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.config, "config", "", "configuration file")
+	f.StringVar(&o.data, "data", "", "data folder (default: the configuration's; with --demo one in the user's cache)")
+	f.BoolVar(&o.demo, "demo", false, "attach to a simulated call centre if no switch is configured")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "log details")
+	return c
+}
+
+func serve(ctx context.Context, o serveOptions, environ []string, stdout, stderr io.Writer) error {
+	level := slog.LevelInfo
+	if o.verbose {
+		level = slog.LevelDebug
+	}
+	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
+	cfg, err := config.Load(o.config, environ)
+	if err != nil {
+		return &codeError{exitUsage, err}
+	}
+	if len(cfg.Switches) == 0 && !o.demo {
+		return usage("no switch is configured: name one in the configuration, or try tallyd serve --demo")
+	}
+	demo := o.demo && len(cfg.Switches) == 0
+	if err := chooseData(cfg, &o, demo); err != nil {
+		return err
+	}
+	lean()
+	d, err := newDaemon(ctx, cfg, demo, log)
+	if err != nil {
+		return err
+	}
+	d.greet(stdout)
+	return d.run(ctx)
+}
+
+// chooseData settles the data folder and makes it. The demo's is the user's
+// own, so that it needs no rights and is found again.
+func chooseData(cfg *config.Config, o *serveOptions, demo bool) error {
+	switch {
+	case o.data != "":
+		cfg.Data = o.data
+	case demo && cfg.Data == config.Default().Data:
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			cache = os.TempDir()
+		}
+		cfg.Data = filepath.Join(cache, "tallyd-demo")
+	}
+	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+		return fmt.Errorf("data folder: %w", err)
+	}
+	return nil
+}
+
+// lean keeps the daemon small: it shares the box with the PBX. Whoever sets
+// GOGC or GOMEMLIMIT decides for themselves.
+func lean() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(80 << 20) // soft: beyond it the collector works harder, nothing fails
+	}
+}
+
+// stopWithin is how long the parts of the daemon may take to stop.
+const stopWithin = 20 * time.Second
+
+var errStop = errors.New("the daemon is stopping")

@@ -66,6 +66,9 @@ func (d *decoder) syntax(err error) {
 		if n, text, ok := strings.Cut(rest, ": "); ok {
 			if v, err := strconv.Atoi(n); err == nil {
 				line, what = v, text
+				if strings.HasPrefix(what, "did not find expected") {
+					line++ // the library's parser, unlike its scanner, counts lines from 0
+				}
 			}
 		}
 	}

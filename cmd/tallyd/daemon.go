@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"tallyd/cmd/tallyd/config"
+	"tallyd/connectors/api"
+	"tallyd/connectors/freeswitch"
+	"tallyd/connectors/freeswitch/playback"
+	"tallyd/metrics"
+	"tallyd/storage"
+)
+
+// daemon is everything that serve runs.
+type daemon struct {
+	cfg      *config.Config
+	log      *slog.Logger
+	store    *storage.Store
+	intake   *api.Intake
+	service  *api.Service
+	switches []*attached
+	demo     *demo
+}
+
+// attached is one switch.
+type attached struct {
+	name      string
+	tracker   *metrics.Tracker
+	connector *freeswitch.Connector
+}
+
+// newDaemon opens what the daemon needs; nothing is attached yet.
+func newDaemon(ctx context.Context, cfg *config.Config, simulate bool, log *slog.Logger) (*daemon, error) {
+	zone, err := time.LoadLocation(cfg.TimeZone)
+	if err != nil {
+		return nil, err
+	}
+	d := &daemon{cfg: cfg, log: log}
+	if simulate {
+		if d.demo, err = newDemo(); err != nil {
+			return nil, err
+		}
+		cfg.Switches = []config.Switch{d.demo.config()}
+	}
+	var roster *config.Roster
+	if cfg.RosterFile != "" {
+		if roster, err = config.LoadRoster(cfg.RosterFile); err != nil {
+			return nil, &codeError{exitUsage, err}
+		}
+	}
+	key, err := callerKey(filepath.Join(cfg.Data, "caller.key"))
+	if err != nil {
+		return nil, err
+	}
+	if d.store, err = storage.Open(ctx, storage.Config{Dir: filepath.Join(cfg.Data, "db"), Logger: log}); err != nil {
+		return nil, err
+	}
+	d.intake = api.NewIntake(d.store, log)
+	var sources []api.Source
+	for _, sw := range cfg.Switches {
+		a := attach(sw, cfg, roster, key, d.intake, log)
+		d.switches = append(d.switches, a)
+		sources = append(sources, a.source())
+	}
+	d.service = api.New(api.Config{Site: cfg.Site, Zone: zone, Store: d.store, Intake: d.intake, Sources: sources,
+		Queue: settingsOf(cfg.Queues)})
+	return d, nil
+}
+
+func attach(sw config.Switch, cfg *config.Config, roster *config.Roster, key []byte, in *api.Intake, log *slog.Logger) *attached {
+	names := metrics.NewNames()
+	roster.Apply(names, sw.Name, sw.Kind)
+	tracker := metrics.NewTracker(names, metrics.Options{Switch: sw.Name, Queue: settingsOf(cfg.Queues), CallerKey: key, Sealed: in.Take})
+	return &attached{sw.Name, tracker, freeswitch.New(freeswitch.Config{Name: sw.Name, Address: sw.Address, Password: sw.Password, Log: log}, names, tracker)}
+}
+
+func (a *attached) source() api.Source {
+	return api.Source{Name: a.name, Tracker: a.tracker, Health: func() api.Health {
+		h := a.connector.Health()
+		return api.Health{Connected: h.Connected, Since: h.Since, Error: h.Error, Gaps: a.tracker.Live.Gaps(),
+			Unobserved: time.Duration(a.tracker.Live.Unobserved()) * time.Millisecond}
+	}}
+}
+
+// run attaches to every switch and goes on until ctx ends; then it stops the
+// switches, stores what was counted, and closes the store, in that order.
+func (d *daemon) run(ctx context.Context) error {
+	storing, stopStoring := context.WithCancelCause(context.Background())
+	stored := make(chan error, 1)
+	go func() { stored <- d.intake.Run(storing) }()
+	var errs []error
+
+	var sources sync.WaitGroup
+	if d.demo != nil {
+		sources.Go(func() {
+			if err := d.demo.run(ctx); err != nil && ctx.Err() == nil {
+				d.log.Error("the simulated call centre stopped", "err", err)
+			}
+		})
+	}
+	for _, a := range d.switches {
+		sources.Go(func() {
+			a.connector.Run(ctx) // ends with ctx alone: a switch's trouble is its own
+			a.tracker.Close()
+		})
+	}
+	sources.Go(func() { d.housekeeping(ctx) })
+	sources.Wait()
+
+	stopStoring(errStop)
+	select {
+	case err := <-stored:
+		errs = append(errs, err)
+	case <-time.After(stopWithin):
+		errs = append(errs, fmt.Errorf("%d intervals were not stored within %s", d.intake.Pending(), stopWithin))
+	}
+	errs = append(errs, d.store.Close())
+	return errors.Join(errs...)
+}
+
+// housekeeping gives back what the store no longer needs.
+func (d *daemon) housekeeping(ctx context.Context) {
+	tick := time.NewTicker(10 * time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := d.store.GC(ctx); err != nil && ctx.Err() == nil {
+				d.log.Warn("the store could not be tidied", "err", err)
+			}
+		}
+	}
+}
+
+// greet says what to look at.
+func (d *daemon) greet(w io.Writer) {
+	fmt.Fprintf(w, "tallyd at site %q, data in %s\n", d.cfg.Site, d.cfg.Data)
+	for _, sw := range d.cfg.Switches {
+		fmt.Fprintf(w, "  switch %s: %s at %s\n", sw.Name, sw.Kind, sw.Address)
+	}
+	if d.demo != nil {
+		fmt.Fprintln(w, "  (a simulated FreeSWITCH: a recorded call centre that happens now, again and again)")
+	}
+}
+
+// callerKey reads the key of the callers' hashes, and makes it at first. It
+// lies beside the data: without it the hashes say nothing.
+func callerKey(file string) ([]byte, error) {
+	b, err := os.ReadFile(file)
+	if err == nil && len(b) == 32 {
+		return b, nil
+	}
+	if err == nil {
+		return nil, fmt.Errorf("%s holds %d bytes, a caller key has 32", file, len(b))
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	key := make([]byte, 32)
+	if _, err := rand.Read(key); err != nil {
+		return nil, err
+	}
+	return key, os.WriteFile(file, key, 0o600)
+}
+
+// demo is a simulated FreeSWITCH on a loopback port.
+type demo struct {
+	server   *playback.Server
+	listener net.Listener
+}
+
+func newDemo() (*demo, error) {
+	recording, snapshot, err := playback.Demo()
+	if err != nil {
+		return nil, err
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	return &demo{listener: l, server: &playback.Server{Recording: recording, Snapshot: snapshot, Password: demoPassword, Speed: 1,
+		ShiftTo: time.Now(), Loop: true}}, nil
+}
+
+const demoPassword = "ClueCon"
+
+func (d *demo) config() config.Switch {
+	return config.Switch{Name: "demo", Kind: "freeswitch", Address: d.listener.Addr().String(), Password: demoPassword}
+}
+
+func (d *demo) run(ctx context.Context) error { return d.server.Serve(ctx, d.listener) }
