@@ -71,6 +71,24 @@ func quotient(num, den Counter) func(*Rollup, Params) (float64, bool) {
 	return func(r *Rollup, _ Params) (float64, bool) { return ratio(r.Get(num), r.Get(den)) }
 }
 
+// handled is how many calls were handled to their end: one that is still going
+// on has no handling time yet.
+func handled(r *Rollup) int64 {
+	return r.Get(EndedByCaller) + r.Get(EndedByAgent) + r.Get(EndedBySwitch) + r.Get(EndedUnknown) +
+		r.Get(TransferredBlind) + r.Get(TransferredAttended)
+}
+
+// perHandled is the sum of counters per handled call.
+func perHandled(plus ...Counter) func(*Rollup, Params) (float64, bool) {
+	return func(r *Rollup, _ Params) (float64, bool) {
+		var sum int64
+		for _, c := range plus {
+			sum += r.Get(c)
+		}
+		return ratio(sum, handled(r))
+	}
+}
+
 // maximum is a maximum, which exists where what it is the maximum of does.
 func maximum(c, of Counter) func(*Rollup, Params) (float64, bool) {
 	return func(r *Rollup, _ Params) (float64, bool) { return float64(r.Get(c)), r.Get(of) > 0 }
@@ -114,16 +132,14 @@ var catalogue = []KPI{
 	{"avg_abandon_time", "ms", "", "Σ wait of abandoned / B", "", "average time to abandon", queueRows, quotient(WaitAbandoned, AbandonedCount)},
 	{"answer_rate", "ratio", "higher", "A / O", "", "share of callers who were answered", queueRows, quotient(AnsweredCount, Offered)},
 	{"max_wait", "ms", "lower", "max wait", "", "longest wait of any visit that ended", queueRows, maximum(MaxWait, Offered)},
+	{"handled", "1", "", "answered calls that ended", "", "answered visits whose agent's part is over", []RowKind{QueueRow, AgentRow, PairRow},
+		func(r *Rollup, _ Params) (float64, bool) { return float64(handled(r)), true }},
 	{"aht", "ms", "band", "(talk + hold + wrap-up) / handled", "Amazon Connect", "average handling time", []RowKind{QueueRow, AgentRow, PairRow},
-		func(r *Rollup, _ Params) (float64, bool) {
-			return ratio(r.Get(Talk)+r.Get(WrappingUpTime), r.Get(AnsweredCount))
-		}},
+		perHandled(Talk, WrappingUpTime)}, // talk_ms has the holds inside it
 	{"att", "ms", "band", "talk net of hold / handled", "Amazon Connect", "average talk time", []RowKind{QueueRow, AgentRow, PairRow},
-		func(r *Rollup, _ Params) (float64, bool) {
-			return ratio(r.Get(Talk)-r.Get(Hold), r.Get(AnsweredCount))
-		}},
-	{"avg_hold", "ms", "lower", "hold / handled", "", "average hold time", []RowKind{QueueRow, AgentRow, PairRow}, quotient(Hold, AnsweredCount)},
-	{"acw", "ms", "lower", "wrap-up / handled", "", "average wrap-up; neither switch reports it: by timer, or explicit where the agent ends it", []RowKind{QueueRow, AgentRow, PairRow}, quotient(WrappingUpTime, AnsweredCount)},
+		func(r *Rollup, _ Params) (float64, bool) { return ratio(r.Get(Talk)-r.Get(Hold), handled(r)) }},
+	{"avg_hold", "ms", "lower", "hold / handled", "", "average hold time", []RowKind{QueueRow, AgentRow, PairRow}, perHandled(Hold)},
+	{"acw", "ms", "lower", "wrap-up / handled", "", "average wrap-up; neither switch reports it: by timer, or explicit where the agent ends it", []RowKind{QueueRow, AgentRow, PairRow}, perHandled(WrappingUpTime)},
 	{"occupancy", "ratio", "band", "(ringing + talking + holding + wrapping_up) / (those + available)", "", "share of on-queue time in which the agent was busy with it", stateRows,
 		func(r *Rollup, _ Params) (float64, bool) {
 			busy := r.Get(RingingTime) + r.Get(TalkingTime) + r.Get(HoldingTime) + r.Get(WrappingUpTime)
@@ -138,11 +154,9 @@ var catalogue = []KPI{
 		func(r *Rollup, _ Params) (float64, bool) {
 			return ratio(r.Get(AnsweredCount), r.Get(Offers)-r.Get(CancelledCount)-r.Get(CallerGoneCount)-r.Get(UnseenOffers))
 		}},
-	{"hung_up_first", "ratio", "lower", "calls the agent ended first / handled", "", "share of calls that the agent hung up", agentRows, quotient(EndedByAgent, AnsweredCount)},
+	{"hung_up_first", "ratio", "lower", "calls the agent ended first / handled", "", "share of calls that the agent hung up", agentRows, perHandled(EndedByAgent)},
 	{"transfer_rate", "ratio", "lower", "transferred out / handled", "", "share of calls passed on, blind or attended", []RowKind{QueueRow, AgentRow, PairRow},
-		func(r *Rollup, _ Params) (float64, bool) {
-			return ratio(r.Get(TransferredBlind)+r.Get(TransferredAttended), r.Get(AnsweredCount))
-		}},
+		perHandled(TransferredBlind, TransferredAttended)},
 	{"short_calls", "1", "lower", "answered with talk < 10 s", "", "very short calls", []RowKind{QueueRow, AgentRow, PairRow}, count(ShortCalls)},
 	{"holds", "1", "", "holds", "", "times a talking party was put on hold", []RowKind{QueueRow, AgentRow, PairRow}, count(Holds)},
 	{"logged_in", "ms", "", "Σ state times", "", "logged-in time", stateRows, count(LoggedInTime)},

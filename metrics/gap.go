@@ -25,6 +25,8 @@ func (t *Tracker) switchUp(e *Event, at Millis) {
 	if t.blind {
 		at = max(at, t.blindSince)
 		t.unobserved += at - t.blindSince
+		t.Live.unobserved.Store(int64(t.unobserved))
+		t.Live.gaps.Add(1)
 		t.markUnobserved(t.blindSince, at)
 		t.blind = false
 		t.Live.blind.Store(false)
@@ -108,7 +110,6 @@ func (t *Tracker) snapshotEnd(at Millis) {
 			t.restate(a, at)
 		}
 	}
-	t.Live.snapshot.Store(int64(at))
 }
 
 // Close ends all that is open because the observer stops, and seals it.

@@ -61,7 +61,8 @@ type Live struct {
 	agents, queues liveRows
 	at             atomic.Int64
 	blind          atomic.Bool
-	snapshot       atomic.Int64
+	gaps           atomic.Int64
+	unobserved     atomic.Int64
 }
 
 // Now is the latest moment that the switch told of; 0 before the first.
@@ -69,6 +70,12 @@ func (l *Live) Now() Millis { return Millis(l.at.Load()) }
 
 // Blind tells whether the switch cannot be seen.
 func (l *Live) Blind() bool { return l.blind.Load() }
+
+// Gaps is how many times the switch was out of sight and came back.
+func (l *Live) Gaps() int { return int(l.gaps.Load()) }
+
+// Unobserved is the sum of these gaps.
+func (l *Live) Unobserved() Millis { return Millis(l.unobserved.Load()) }
 
 // Agents is how many agents may be read; they run from 1.
 func (l *Live) Agents() int { return l.agents.len() }

@@ -244,6 +244,7 @@ func (t *Tracker) advance(at Millis) {
 		t.runTimer(&x)
 	}
 	t.now = max(t.now, at)
+	t.Live.at.Store(int64(t.now))
 	for (t.sealed+1).End()+t.opt.SealAfter <= t.now {
 		t.seal(t.sealed + 1)
 	}

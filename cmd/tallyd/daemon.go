@@ -16,6 +16,7 @@ import (
 
 	"tallyd/cmd/tallyd/config"
 	"tallyd/connectors/api"
+	"tallyd/connectors/bus"
 	"tallyd/connectors/freeswitch"
 	"tallyd/connectors/freeswitch/playback"
 	"tallyd/metrics"
@@ -29,6 +30,7 @@ type daemon struct {
 	store    *storage.Store
 	intake   *api.Intake
 	service  *api.Service
+	bus      *bus.Bus
 	switches []*attached
 	demo     *demo
 }
@@ -75,7 +77,28 @@ func newDaemon(ctx context.Context, cfg *config.Config, simulate bool, log *slog
 	}
 	d.service = api.New(api.Config{Site: cfg.Site, Zone: zone, Store: d.store, Intake: d.intake, Sources: sources,
 		Queue: settingsOf(cfg.Queues)})
+	listen := cfg.NATS.Listen
+	if cfg.NATS.URL != "" {
+		listen = ""
+	} else if simulate && listen == config.Default().NATS.Listen && taken(listen) {
+		listen = "127.0.0.1:0" // the demo gives way to whoever was first
+	}
+	d.bus, err = bus.New(bus.Config{Service: d.service, Listen: listen, Dir: cfg.Data, URL: cfg.NATS.URL,
+		Credentials: cfg.NATS.CredentialsFile, Logger: log})
+	if err != nil {
+		return nil, errors.Join(err, d.store.Close())
+	}
 	return d, nil
+}
+
+// taken tells whether somebody listens on an address already.
+func taken(address string) bool {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return true
+	}
+	l.Close()
+	return false
 }
 
 func attach(sw config.Switch, cfg *config.Config, roster *config.Roster, key []byte, in *api.Intake, log *slog.Logger) *attached {
@@ -95,13 +118,20 @@ func (a *attached) source() api.Source {
 
 // run attaches to every switch and goes on until ctx ends; then it stops the
 // switches, stores what was counted, and closes the store, in that order.
-func (d *daemon) run(ctx context.Context) error {
+func (d *daemon) run(ctx context.Context, greeting io.Writer) error {
 	storing, stopStoring := context.WithCancelCause(context.Background())
 	stored := make(chan error, 1)
 	go func() { stored <- d.intake.Run(storing) }()
 	var errs []error
 
-	var sources sync.WaitGroup
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var sources, publishing sync.WaitGroup
+	publishing.Go(func() {
+		if err := d.bus.Run(ctx); err != nil && ctx.Err() == nil {
+			stop(err) // without the bus nobody is told anything
+		}
+	})
 	if d.demo != nil {
 		sources.Go(func() {
 			if err := d.demo.run(ctx); err != nil && ctx.Err() == nil {
@@ -116,7 +146,12 @@ func (d *daemon) run(ctx context.Context) error {
 		})
 	}
 	sources.Go(func() { d.housekeeping(ctx) })
+	sources.Go(func() { d.greet(ctx, greeting) })
 	sources.Wait()
+	publishing.Wait()
+	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		errs = append(errs, err)
+	}
 
 	stopStoring(errStop)
 	select {
@@ -145,14 +180,25 @@ func (d *daemon) housekeeping(ctx context.Context) {
 	}
 }
 
-// greet says what to look at.
-func (d *daemon) greet(w io.Writer) {
+// greet says what to look at, once there is something.
+func (d *daemon) greet(ctx context.Context, w io.Writer) {
+	select {
+	case <-d.bus.Ready():
+	case <-ctx.Done():
+		return
+	}
 	fmt.Fprintf(w, "tallyd at site %q, data in %s\n", d.cfg.Site, d.cfg.Data)
 	for _, sw := range d.cfg.Switches {
 		fmt.Fprintf(w, "  switch %s: %s at %s\n", sw.Name, sw.Kind, sw.Address)
 	}
 	if d.demo != nil {
-		fmt.Fprintln(w, "  (a simulated FreeSWITCH: a recorded call centre that happens now, again and again)")
+		fmt.Fprintln(w, "    a simulated FreeSWITCH: six minutes of a recorded call centre that happen now, again and again")
+	}
+	subjects := bus.SubjectsOf(d.cfg.Site)
+	fmt.Fprintf(w, "Look at it:\n  tallyd kpi            figures of today, by queue\n  tallyd kpi agents     the same by agent\n"+
+		"  NATS                  %s, subjects %s\n", d.bus.URL(), subjects.All())
+	if d.cfg.NATS.URL == "" {
+		fmt.Fprintf(w, "                        log in with user:password from %s\n", filepath.Join(d.cfg.Data, bus.WallboardFile))
 	}
 }
 

@@ -1,7 +1,176 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tallyd/cmd/tallyd/config"
+	"tallyd/connectors/api"
+	"tallyd/connectors/bus"
+	"tallyd/metrics"
+)
+
+type kpiOptions struct {
+	config, data string
+	from, to     string
+	kpis         []string
+	threshold    time.Duration
+	json         bool
+}
+
+// askWithin bounds a question to the daemon.
+const askWithin = 35 * time.Second
 
 func kpiCommand(environ []string) *cobra.Command {
-	return &cobra.Command{Use: "kpi", Args: cobra.NoArgs}
+	var o kpiOptions
+	c := &cobra.Command{
+		Use: "kpi [queues|agents|site] [NAME...]", Short: "ask the running daemon for figures",
+		Long:    "Asks the running daemon for figures of today, or of any span: every queue's by default.",
+		Example: "  tallyd kpi\n  tallyd kpi agents 1001@default --kpi answered,aht,occupancy\n  tallyd kpi queues --from 2026-11-23 --to 2026-11-24T12:00 --threshold 30s --json",
+		Args:    cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			return kpi(c.Context(), o, args, environ, c.OutOrStdout())
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.config, "config", "", "configuration file of the daemon")
+	f.StringVar(&o.data, "data", "", "data folder of the daemon")
+	f.StringVar(&o.from, "from", "", "beginning of the span, local time (default: midnight)")
+	f.StringVar(&o.to, "to", "", "end of the span, local time (default: now)")
+	f.StringSliceVar(&o.kpis, "kpi", nil, "ids of KPIs (tallyd metrics lists them)")
+	f.DurationVar(&o.threshold, "threshold", 0, "service-level threshold instead of each queue's own")
+	f.BoolVar(&o.json, "json", false, "print one JSON document")
+	return c
+}
+
+// columns are shown where nobody says which.
+var columns = map[string][]string{
+	api.Queues: {"offered", "answered", "abandoned", "sl.offered", "asa", "abandon_rate", "max_wait", "att", "transfer_rate"},
+	api.Agents: {"offers", "answered", "missed", "rejected", "aht", "occupancy", "answer_rate.agent_net", "available", "paused", "logged_in"},
+	api.Site:   {"offered", "answered", "abandoned", "sl.offered", "asa", "abandon_rate", "occupancy", "logged_in"},
+}
+
+func kpi(ctx context.Context, o kpiOptions, args, environ []string, out io.Writer) error {
+	cfg, err := config.Load(o.config, environ)
+	if err != nil {
+		return &codeError{exitUsage, err}
+	}
+	zone, err := time.LoadLocation(cfg.TimeZone)
+	if err != nil {
+		return &codeError{exitUsage, err}
+	}
+	r := bus.KPIRequest{Kind: api.Queues, KPIs: o.kpis, Threshold: metrics.Millis(o.threshold.Milliseconds())}
+	if len(args) > 0 {
+		kind, ok := map[string]string{"queues": api.Queues, "queue": api.Queues, "agents": api.Agents, "agent": api.Agents, "site": api.Site}[args[0]]
+		if !ok {
+			return usage("kpi: %q is none of queues, agents, site", args[0])
+		}
+		r.Kind, r.Names = kind, args[1:]
+	}
+	if r.From, err = localTime(o.from, zone); err != nil {
+		return usage("kpi: --from %v", err)
+	}
+	if r.To, err = localTime(o.to, zone); err != nil {
+		return usage("kpi: --to %v", err)
+	}
+	if len(r.KPIs) == 0 && !o.json {
+		r.KPIs = columns[r.Kind]
+	}
+	client, err := bus.Dial(dataFolder(cfg, o.data), cfg.Site, cfg.NATS.URL, cfg.NATS.CredentialsFile)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	answer, err := client.KPI(ctx, r)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		e := json.NewEncoder(out)
+		e.SetEscapeHTML(false)
+		return e.Encode(answer)
+	}
+	return printKPIs(out, answer, r.KPIs, zone)
+}
+
+// dataFolder is where the daemon keeps its data: as said, as configured, or the
+// demo's if that is the only one there is.
+func dataFolder(cfg *config.Config, said string) string {
+	if said != "" {
+		return said
+	}
+	if _, err := os.Stat(cfg.Data); err != nil && cfg.Data == config.Default().Data {
+		return demoFolder()
+	}
+	return cfg.Data
+}
+
+// demoFolder is the demo's data: the user's own, so that it needs no rights and
+// is found again.
+func demoFolder() string {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		cache = os.TempDir()
+	}
+	return filepath.Join(cache, "tallyd-demo")
+}
+
+// localTime reads a date, a date and time, or a full RFC 3339 time; "" is zero.
+func localTime(s string, zone *time.Location) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is not a time, such as 2026-11-23 or 2026-11-23T15:00", s)
+}
+
+func printKPIs(out io.Writer, a *bus.KPIAnswer, ids []string, zone *time.Location) error {
+	clock := func(m api.Moment) string { return metrics.Millis(m).Time().In(zone).Format("2006-01-02 15:04 MST") }
+	fmt.Fprintf(out, "site %s, %s to %s\n", a.Site, clock(a.From), clock(a.To))
+	for _, s := range a.Health {
+		if !s.Connected {
+			fmt.Fprintf(out, "! switch %s is not seen: %s\n", s.Name, s.Error)
+		} else if s.Error != "" {
+			fmt.Fprintf(out, "! switch %s: %s\n", s.Name, s.Error)
+		}
+		if s.Unobserved > 0 {
+			fmt.Fprintf(out, "! switch %s was not seen for %s, in %d gaps, since the daemon started\n", s.Name, duration(s.Unobserved), s.Gaps)
+		}
+	}
+	fmt.Fprintln(out)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(w, "%s\t%s\t\n", strings.ToUpper(a.Kind), strings.Join(ids, "\t"))
+	for _, row := range a.Rows {
+		fmt.Fprintf(w, "%s\t", row.Name)
+		for _, id := range ids {
+			cell := "–"
+			if v := row.KPIs[id]; v != nil {
+				if k, ok := metrics.FindKPI(id); ok {
+					cell = printed(k.Unit, *v)
+				}
+			}
+			fmt.Fprintf(w, "%s\t", cell)
+		}
+		fmt.Fprintln(w)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(out, "\n– no data, which is neither 0 nor 100 %. tallyd metrics ID explains a figure.")
+	return err
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"time"
 
@@ -63,22 +62,16 @@ func serve(ctx context.Context, o serveOptions, environ []string, stdout, stderr
 	if err != nil {
 		return err
 	}
-	d.greet(stdout)
-	return d.run(ctx)
+	return d.run(ctx, stdout)
 }
 
-// chooseData settles the data folder and makes it. The demo's is the user's
-// own, so that it needs no rights and is found again.
+// chooseData settles the data folder and makes it.
 func chooseData(cfg *config.Config, o *serveOptions, demo bool) error {
 	switch {
 	case o.data != "":
 		cfg.Data = o.data
 	case demo && cfg.Data == config.Default().Data:
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			cache = os.TempDir()
-		}
-		cfg.Data = filepath.Join(cache, "tallyd-demo")
+		cfg.Data = demoFolder()
 	}
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return fmt.Errorf("data folder: %w", err)

@@ -4,6 +4,5 @@
 //
 // It knows FreeSWITCH's words and nothing of what they are worth: which facts
 // make an answered call is the tracker's to decide. It controls nothing: the
-// only commands it sends are auth, event, filter-free subscriptions and
-// read-only api calls.
+// only commands it sends are auth, filter, event and api calls that read.
 package freeswitch

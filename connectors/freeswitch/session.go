@@ -92,12 +92,7 @@ func (s *session) attach() error {
 	} else if !strings.HasPrefix(reply, "+OK") {
 		return ErrPassword
 	}
-	if reply, err := s.command(Subscription); err != nil {
-		return err
-	} else if !strings.HasPrefix(reply, "+OK") {
-		return refused("event plain …", reply)
-	}
-	return nil
+	return s.subscribe()
 }
 
 func isFormat(err error) bool {

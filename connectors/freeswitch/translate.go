@@ -140,7 +140,7 @@ func eventKind(name, subclass []byte) kind {
 		return channelUnhold
 	case "CHANNEL_HANGUP_COMPLETE":
 		return channelHangup
-	case "CHANNEL_EXECUTE": // not subscribed to, but in recordings of everything
+	case "CHANNEL_EXECUTE":
 		return channelExecute
 	case "HEARTBEAT":
 		return heartbeat
@@ -153,11 +153,6 @@ func eventKind(name, subclass []byte) kind {
 	}
 	return unwanted
 }
-
-// Subscription is the command that asks for just the events translated here:
-// of a busy switch 21 % of the events and 27 % of the bytes.
-const Subscription = "event plain CHANNEL_CREATE CHANNEL_ANSWER CHANNEL_BRIDGE CHANNEL_UNBRIDGE CHANNEL_HOLD CHANNEL_UNHOLD " +
-	"CHANNEL_HANGUP_COMPLETE HEARTBEAT MODULE_LOAD MODULE_UNLOAD SHUTDOWN CUSTOM callcenter::info"
 
 func (t *Translator) translate(k kind, offset int64) {
 	in := &t.in
