@@ -1,0 +1,14 @@
+// Package storage knows what must not be forgotten: the rollups of closed
+// intervals, the contact records that are their evidence, and how long each is
+// kept. It keeps them in Badger, in one folder of one process.
+//
+// It must not know where a sealed interval came from, what a counter means, who
+// may ask, or what time it is: intervals and moments come in with the records,
+// and the limits of retention with the call.
+//
+// What holds whenever the process or the machine dies:
+//
+//   - PutSealed that returned nil is on the disk, whole.
+//   - PutSealed that did not return is there whole or not at all.
+//   - No interval is ever read in part, be it half written or half deleted.
+package storage
