@@ -1,0 +1,5 @@
+//go:build !race
+
+package eventsocket
+
+const raceEnabled = false
