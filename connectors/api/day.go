@@ -1,0 +1,193 @@
+package api
+
+import (
+	"context"
+	"math"
+
+	"tallyd/metrics"
+	"tallyd/storage"
+)
+
+// DayWatch follows the figures of the local day. It keeps the sums of what was
+// sealed, so that looking costs one pass over the open windows and reads the
+// store only at midnight. One goroutine uses it.
+type DayWatch struct {
+	s     *Service
+	inbox *inbox
+	kpis  map[string][]*metrics.KPI
+
+	from   metrics.Interval
+	sealed *sums // nil before the first look
+	// prints tell an open row that changed from one that did not.
+	prints, before map[rowID]uint64
+}
+
+type rowID struct {
+	source   int
+	interval metrics.Interval
+	kind     metrics.RowKind
+	row      int
+}
+
+// DayChange is what changed of the day's figures since the last look. From is
+// the day's beginning.
+type DayChange struct {
+	From           Moment
+	Queues, Agents []KPIRow
+}
+
+// WatchDay begins to follow the day. The watch must be closed.
+func (s *Service) WatchDay() *DayWatch {
+	w := &DayWatch{s: s, inbox: s.cfg.Intake.watch(), kpis: map[string][]*metrics.KPI{}, prints: map[rowID]uint64{}, before: map[rowID]uint64{}}
+	for _, kind := range []string{Queues, Agents} {
+		w.kpis[kind], _ = chooseKPIs(kind, nil) // no ids, no error
+	}
+	return w
+}
+
+// Close ends the watch.
+func (w *DayWatch) Close() { w.s.cfg.Intake.unwatch(w.inbox) }
+
+// Row is the row of a name without any data.
+func (w *DayWatch) Row(kind, name string) KPIRow { return w.s.row(kind, name, nil, w.kpis[kind], 0) }
+
+// Changed returns the rows that counted something since the last call, and every
+// name that is known on the first call and after midnight.
+func (w *DayWatch) Changed(ctx context.Context) (*DayChange, error) {
+	windows := w.s.windows()
+	from := interval(midnight(w.s.Now(), w.s.cfg.Zone))
+	dirty := map[metrics.Key]*metrics.Rollup{}
+	through := map[string]metrics.Interval{}
+	if w.sealed == nil || w.from != from {
+		var err error
+		if through, err = w.load(ctx, from); err != nil {
+			return nil, err
+		}
+		for k := range w.sealed.rows {
+			dirty[k] = nil
+		}
+		for _, kind := range []metrics.RowKind{metrics.QueueRow, metrics.AgentRow} {
+			for _, name := range w.s.names(kind) {
+				dirty[metrics.Key{Kind: kind, Name: name}] = nil
+			}
+		}
+	} else {
+		for _, p := range w.s.cfg.Intake.drain(w.inbox, through) {
+			w.sealed.addSealed(p, from, math.MaxInt64)
+			for i := range p.Rollups {
+				if p.Interval >= from && w.sealed.wants(&p.Rollups[i]) {
+					dirty[p.Rollups[i].Key()] = nil
+				}
+			}
+		}
+	}
+	windows = open(windows, through, from, math.MaxInt64)
+	w.compare(windows, dirty)
+	w.merge(windows, dirty)
+	return w.change(dirty), nil
+}
+
+// load reads the day's sealed sums, at the start and at midnight.
+func (w *DayWatch) load(ctx context.Context, from metrics.Interval) (map[string]metrics.Interval, error) {
+	m, err := w.s.cfg.Intake.moment(w.inbox)
+	if err != nil {
+		return nil, err
+	}
+	defer m.close()
+	sealed := newSums([]metrics.RowKind{metrics.QueueRow, metrics.AgentRow}, nil)
+	if m.stored != nil {
+		stored, err := m.stored.Sum(ctx, storage.Query{From: from, To: math.MaxInt64, Kinds: sealed.kinds})
+		if err != nil {
+			return nil, err
+		}
+		for i := range stored {
+			sealed.add(&stored[i])
+		}
+	}
+	for _, p := range m.pending {
+		sealed.addSealed(p, from, math.MaxInt64)
+	}
+	w.from, w.sealed = from, sealed
+	clear(w.prints)
+	return m.through, nil
+}
+
+// compare finds the open rows that changed. A wait's histogram may belong to an
+// earlier window than its count does; the count then tells.
+func (w *DayWatch) compare(windows []openWindow, dirty map[metrics.Key]*metrics.Rollup) {
+	w.before, w.prints = w.prints, w.before
+	clear(w.prints)
+	var v metrics.Values
+	for _, o := range windows {
+		for _, kind := range w.sealed.kinds {
+			rows := o.window.Rows(kind)
+			for i, n := 0, rows.Len(); i < n; i++ {
+				rows.Peek(i).Read(&v)
+				id := rowID{o.index, o.window.Interval, kind, i}
+				print := fingerprint(&v)
+				old, seen := w.before[id]
+				if !seen && v.IsZero() {
+					continue
+				}
+				w.prints[id] = print
+				if !seen || old != print {
+					dirty[metrics.Key{Kind: kind, Name: o.rowName(kind, i)}] = nil
+				}
+			}
+		}
+	}
+}
+
+func fingerprint(v *metrics.Values) uint64 {
+	h := uint64(14695981039346656037)
+	for _, n := range v {
+		h = (h ^ uint64(n)) * 1099511628211
+		h ^= h >> 29
+	}
+	return h
+}
+
+// merge forms the sums of the rows that changed.
+func (w *DayWatch) merge(windows []openWindow, dirty map[metrics.Key]*metrics.Rollup) {
+	if len(dirty) == 0 {
+		return
+	}
+	for key := range dirty {
+		if sealed := w.sealed.rows[key]; sealed != nil {
+			r := metrics.Rollup{Interval: sealed.Interval, Kind: key.Kind, Name: key.Name}
+			r.Merge(sealed)
+			dirty[key] = &r
+		}
+	}
+	for _, o := range windows {
+		for _, kind := range w.sealed.kinds {
+			rows := o.window.Rows(kind)
+			for i, n := 0, rows.Len(); i < n; i++ {
+				key := metrics.Key{Kind: kind, Name: o.rowName(kind, i)}
+				sum, changed := dirty[key]
+				var r metrics.Rollup
+				if !changed || !o.read(kind, i, &r) {
+					continue
+				}
+				if sum == nil {
+					dirty[key] = &r
+				} else {
+					sum.Merge(&r)
+				}
+			}
+		}
+	}
+}
+
+func (w *DayWatch) change(dirty map[metrics.Key]*metrics.Rollup) *DayChange {
+	out := &DayChange{From: Moment(w.from.Start())}
+	for _, key := range sortedKeys(dirty) {
+		switch key.Kind {
+		case metrics.QueueRow:
+			out.Queues = append(out.Queues, w.s.row(Queues, key.Name, dirty[key], w.kpis[Queues], 0))
+		case metrics.AgentRow:
+			out.Agents = append(out.Agents, w.s.row(Agents, key.Name, dirty[key], w.kpis[Agents], 0))
+		}
+	}
+	return out
+}
