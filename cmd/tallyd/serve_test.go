@@ -1,0 +1,279 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"go.uber.org/goleak"
+
+	"tallyd/connectors/bus"
+	"tallyd/connectors/freeswitch/playback"
+)
+
+// lockedBuffer is what a daemon in the background writes to.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// eventually waits for a condition, and fails with what says after a while.
+func eventually(t *testing.T, what func() string, ok func() bool) {
+	t.Helper()
+	deadline := time.After(60 * time.Second)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal(what())
+		}
+	}
+}
+
+type background struct {
+	out, errs lockedBuffer
+	stop      func() int
+}
+
+// serveInBackground runs the daemon in this process.
+func serveInBackground(t *testing.T, args ...string) *background {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	b := &background{}
+	code := make(chan int, 1)
+	go func() {
+		code <- run(ctx, append([]string{"serve"}, args...), []string{"TALLYD_NATS_LISTEN=127.0.0.1:0"}, &b.out, &b.errs)
+	}()
+	var once sync.Once
+	last := 0
+	b.stop = func() int {
+		once.Do(func() { cancel(); last = <-code })
+		return last
+	}
+	t.Cleanup(func() { b.stop() })
+	eventually(t, b.errs.String, func() bool { return strings.Contains(b.out.String(), "Look at it") })
+	return b
+}
+
+func askKPI(t *testing.T, data string, args ...string) *bus.KPIAnswer {
+	t.Helper()
+	code, out, errs := command(t, append([]string{"kpi", "--json", "--data", data}, args...)...)
+	if code != exitDone {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	var a bus.KPIAnswer
+	if err := json.Unmarshal([]byte(out), &a); err != nil {
+		t.Fatal(err)
+	}
+	return &a
+}
+
+func offered(a *bus.KPIAnswer) (sum int64) {
+	for _, r := range a.Rows {
+		sum += r.Counters["offered"]
+	}
+	return sum
+}
+
+// TestServePlaysADay: the daemon as a user starts it, attached to a played
+// recording, asked over its bus, stopped in order, and started again on the
+// same data: what was counted is still there.
+func TestServePlaysADay(t *testing.T) {
+	recording, err := playback.Open(recordings + "lab-standby/plain.raw.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	playing, stopPlaying := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	// As fast as it is taken, and as of just before now.
+	server := &playback.Server{Recording: recording, ShiftTo: time.Now().Add(-10 * time.Minute)}
+	wg.Go(func() { server.Serve(playing, l) })
+	defer wg.Wait()
+	defer stopPlaying()
+
+	data := t.TempDir()
+	config := keep(t, "tallyd.yaml", []byte("site: hq.1\nswitches:\n  - {name: fs1, kind: freeswitch, address: '"+address+"', password: ClueCon}\n"+
+		"  - {name: gone, kind: freeswitch, address: '127.0.0.1:1', password: ClueCon}\n"))
+	args := []string{"--config", config, "--data", data}
+	ask := []string{"--config", config, "--from", time.Now().Add(-time.Hour).UTC().Format(time.RFC3339)}
+	d := serveInBackground(t, args...)
+	eventually(t, d.errs.String, func() bool { return offered(askKPI(t, data, ask...)) == 77 })
+	a := askKPI(t, data, ask...)
+	if len(a.Health) != 2 || !a.Health[0].Connected || a.Health[1].Connected || a.Health[1].Error == "" {
+		t.Errorf("health %+v: one switch is attached, the other is not there", a.Health)
+	}
+	code, table, _ := command(t, append([]string{"kpi", "agents", "--data", data}, ask...)...)
+	if code != exitDone || !strings.Contains(table, "1001@default") || !strings.Contains(table, "switch gone is not seen") {
+		t.Errorf("exit %d\n%s", code, table)
+	}
+	if code := d.stop(); code != exitDone {
+		t.Errorf("the daemon ended with %d: %s", code, d.errs.String())
+	}
+	stopPlaying()
+	wg.Wait()
+
+	d = serveInBackground(t, args...)
+	if got := offered(askKPI(t, data, ask...)); got != 77 {
+		t.Errorf("after the restart %d offered, before 77", got)
+	}
+	if code := d.stop(); code != exitDone {
+		t.Errorf("the daemon ended with %d: %s", code, d.errs.String())
+	}
+	goleak.VerifyNone(t)
+}
+
+// TestWallboardSeesIt: an ordinary NATS client with the wallboard's credentials
+// sees agents and queues change, and may not publish.
+func TestWallboardSeesIt(t *testing.T) {
+	data := t.TempDir()
+	d := serveInBackground(t, "--demo", "--data", data)
+	b, err := os.ReadFile(filepath.Join(data, bus.WallboardFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	user, password, _ := strings.Cut(strings.TrimSpace(string(b)), ":")
+	url, err := os.ReadFile(filepath.Join(data, "nats.url"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	nc, err := nats.Connect(strings.TrimSpace(string(url)), nats.UserInfo(user, password))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	sub, err := nc.SubscribeSync("tally.v1.main.agent.*.state")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := sub.NextMsg(60 * time.Second)
+	if err != nil {
+		t.Fatalf("%v: %s", err, d.errs.String())
+	}
+	var state struct {
+		V              int
+		Agent, State   string
+		Since, At, Seq json.RawMessage
+	}
+	if err := json.Unmarshal(m.Data, &state); err != nil || state.V != 1 || state.Agent == "" || state.State == "" {
+		t.Errorf("%s: %v", m.Data, err)
+	}
+	nc.Close()
+	if code := d.stop(); code != exitDone {
+		t.Errorf("the daemon ended with %d: %s", code, d.errs.String())
+	}
+	for _, secret := range []string{"caller.key", bus.WallboardFile} {
+		if st, err := os.Stat(filepath.Join(data, secret)); err != nil || st.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v %v", secret, st.Mode(), err)
+		}
+	}
+}
+
+// TestTwoDaemonsOnOneFolder: the second says so and ends.
+func TestTwoDaemonsOnOneFolder(t *testing.T) {
+	data := t.TempDir()
+	serveInBackground(t, "--demo", "--data", data)
+	var out, errs bytes.Buffer
+	code := run(t.Context(), []string{"serve", "--demo", "--data", data}, []string{"TALLYD_NATS_LISTEN=127.0.0.1:0"}, &out, &errs)
+	if code != exitCannot || !strings.Contains(errs.String(), "another") {
+		t.Errorf("exit %d: %s", code, errs.String())
+	}
+}
+
+// build builds the daemon as it is delivered.
+func build(t *testing.T) string {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), "tallyd")
+	if out, err := exec.Command("go", "build", "-trimpath", "-o", bin, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return bin
+}
+
+// TestMemoryAtRest: the daemon as delivered, with its store, bus and a switch
+// attached, stays under 60 MB.
+func TestMemoryAtRest(t *testing.T) {
+	if raceEnabled {
+		return // measured in the run without the race detector
+	}
+	data := t.TempDir()
+	cmd := exec.Command(build(t), "serve", "--demo", "--data", data)
+	cmd.Env = append(os.Environ(), "TALLYD_NATS_LISTEN=127.0.0.1:0")
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Process.Kill() }()
+	lines := bufio.NewScanner(stdout)
+	for lines.Scan() && !strings.Contains(lines.Text(), "Look at it") {
+	}
+	eventually(t, func() string { return "the demo offered nothing" }, func() bool { return offered(askKPI(t, data)) > 0 })
+	rss := residentKB(t, cmd.Process.Pid)
+	t.Logf("resident: %d kB", rss)
+	if rss > 60_000 {
+		t.Errorf("%d kB resident, at most 60,000 are allowed", rss)
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for lines.Scan() {
+		}
+	}()
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("stopped by SIGTERM: %v", err)
+	}
+}
+
+func residentKB(t *testing.T, pid int) int {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range strings.Split(string(b), "\n") {
+		if v, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			n, err := strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(v, "kB")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+	}
+	t.Fatal("no VmRSS")
+	return 0
+}

@@ -1,0 +1,91 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+
+	"tallyd/connectors/api"
+)
+
+// addressFile holds where the embedded server listens, for commands on the same
+// box.
+const addressFile = "nats.url"
+
+// Client asks a running daemon.
+type Client struct {
+	nc       *nats.Conn
+	subjects Subjects
+}
+
+// Dial reaches the daemon of a site whose data folder this is; url and
+// credentials name an external server instead of the embedded one.
+func Dial(dir, site, url, credentials string) (*Client, error) {
+	var login nats.Option
+	if url == "" {
+		b, err := os.ReadFile(filepath.Join(dir, addressFile))
+		if err != nil {
+			return nil, fmt.Errorf("no daemon is running on the data folder %q: %w", dir, err)
+		}
+		url = strings.TrimSpace(string(b))
+		l, err := readLogin(filepath.Join(dir, internalFile))
+		if err != nil {
+			return nil, err
+		}
+		login = nats.UserInfo(l.user, l.password)
+	} else {
+		var err error
+		if login, err = externalLogin(credentials); err != nil {
+			return nil, err
+		}
+	}
+	options := []nats.Option{nats.Name("tallyd command"), nats.Timeout(readyWithin), nats.NoReconnect(), nats.CustomInboxPrefix(internalInbox)}
+	if login != nil {
+		options = append(options, login)
+	}
+	nc, err := nats.Connect(url, options...)
+	if err != nil {
+		return nil, fmt.Errorf("the daemon's bus at %s: %w", url, err)
+	}
+	return &Client{nc, SubjectsOf(site)}, nil
+}
+
+// Close ends the connection.
+func (c *Client) Close() { c.nc.Close() }
+
+// KPI asks for figures.
+func (c *Client) KPI(ctx context.Context, r KPIRequest) (*KPIAnswer, error) {
+	var out struct {
+		KPIAnswer
+		api.Problem
+	}
+	out.KPIResult = &api.KPIResult{}
+	if err := c.ask(ctx, c.subjects.QueryKPI(), r, &out); err != nil {
+		return nil, err
+	}
+	if out.Error != "" {
+		return nil, errors.New(out.Error)
+	}
+	return &out.KPIAnswer, nil
+}
+
+func (c *Client) ask(ctx context.Context, subject string, question, answer any) error {
+	body, err := json.Marshal(question)
+	if err != nil {
+		return err
+	}
+	m, err := c.nc.RequestWithContext(ctx, subject, body)
+	switch {
+	case errors.Is(err, nats.ErrNoResponders):
+		return fmt.Errorf("no daemon answers on %s", subject)
+	case err != nil:
+		return fmt.Errorf("%s: %w", subject, err)
+	}
+	return json.Unmarshal(m.Data, answer)
+}

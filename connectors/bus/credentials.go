@@ -1,0 +1,102 @@
+package bus
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+)
+
+// The embedded server's two users, and the files in the data folder that hold
+// them as user:password, so that nats://$(cat FILE)@127.0.0.1:4222 connects.
+const (
+	wallboardUser = "wallboard" // reads what is published, asks for snapshots
+	internalUser  = "internal"  // everything: the daemon's own processes
+
+	// WallboardFile is in the data folder.
+	WallboardFile = "nats-wallboard.creds"
+	internalFile  = "nats-internal.creds"
+)
+
+// internalInbox is where answers to the daemon and its commands go: wallboards
+// read _INBOX, where their own answers are.
+const internalInbox = "_INBOX_internal"
+
+// login is a user and its password.
+type login struct{ user, password string }
+
+// keepLogin reads a user's file, or makes one with a new password that only the
+// daemon's own user can read.
+func keepLogin(file, user string) (login, error) {
+	l, err := readLogin(file)
+	if !errors.Is(err, fs.ErrNotExist) {
+		if err == nil && l.user != user {
+			err = fmt.Errorf("credentials file %q is of user %q, want %q", file, l.user, user)
+		}
+		return l, err
+	}
+	l = login{user, newPassword()}
+	if err := writeSecret(file, l.user+":"+l.password+"\n"); err != nil {
+		return login{}, fmt.Errorf("credentials file %q cannot be written: %w", file, err)
+	}
+	return l, nil
+}
+
+func readLogin(file string) (login, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return login{}, fmt.Errorf("credentials file cannot be read: %w", err)
+	}
+	user, password, ok := strings.Cut(strings.TrimSpace(string(b)), ":")
+	if !ok || user == "" || password == "" {
+		return login{}, fmt.Errorf("credentials file %q is not user:password", file)
+	}
+	return login{user, password}, nil
+}
+
+// newPassword has 256 random bits, in characters that a URL takes.
+func newPassword() string {
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // never fails: the program ends if the system has no randomness
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// writeSecret writes a file whole or not at all.
+func writeSecret(file, text string) error {
+	f, err := os.CreateTemp(filepath.Dir(file), ".creds-*") // 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), file)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
+
+// externalLogin is how to log in to somebody else's server: with a NATS
+// credentials file, with one of ours, or with what its address says.
+func externalLogin(file string) (nats.Option, error) {
+	if file == "" {
+		return nil, nil
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("credentials file cannot be read: %w", err)
+	}
+	if strings.HasPrefix(strings.TrimSpace(string(b)), "-----BEGIN") {
+		return nats.UserCredentials(file), nil
+	}
+	l, err := readLogin(file)
+	return nats.UserInfo(l.user, l.password), err
+}

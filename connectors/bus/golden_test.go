@@ -1,0 +1,186 @@
+package bus
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"tallyd/connectors/api"
+	"tallyd/metrics"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write the golden files and the examples in docs anew")
+
+// TestMessages holds the messages still, byte by byte, and the examples in the
+// description of the subjects with them.
+func TestMessages(t *testing.T) {
+	const golden, docs = "testdata/messages.golden", "docs/subjects.md"
+	examples := messages(t)
+	var got bytes.Buffer
+	for _, e := range examples {
+		fmt.Fprintf(&got, "%s\n%s\n", e.subject, e.body)
+	}
+	old, err := os.ReadFile(docs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	described := withExamples(t, string(old), examples)
+	if *rewrite {
+		for file, text := range map[string]string{golden: got.String(), docs: described} {
+			if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.String() != string(want) {
+		t.Errorf("the messages are\n%s\nwant\n%s", got.String(), want)
+	}
+	if !*rewrite && described != string(old) {
+		t.Errorf("the examples in %s are not those of %s: run this test with -rewrite", docs, golden)
+	}
+}
+
+type example struct{ subject, body string }
+
+// messages plays half an hour and asks for everything.
+func messages(t *testing.T) []example {
+	l := newLab("main")
+	b, err := New(Config{Service: l.service, Listen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	states, figures := newStates(b, nil), newFigures(b, nil)
+	defer figures.watch.Close()
+	a := &answers{bus: b, states: states, figures: figures, pulse: &pulse{bus: b}}
+	look := func() {
+		if err := figures.look(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		states.look()
+		for i := range states.agents {
+			if s := &states.agents[i]; s.last != states.present.Agents[i] {
+				if s.seq != 0 {
+					s.past = s.last.Past()
+				}
+				s.last = states.present.Agents[i]
+				s.seq++
+			}
+		}
+	}
+	l.status("1001@default", metrics.Ready, "")
+	l.status("1002@default", metrics.Paused, "lunch")
+	look()
+	for n := range 3 {
+		v := l.join("support@default")
+		l.pass(1000)
+		l.offer(v, "1001@default")
+		l.pass(metrics.Millis(4000 + 9000*n))
+		l.connect(v, "1001@default")
+		l.pass(90_250)
+		l.end(v, "1001@default")
+		l.pass(20_000)
+	}
+	v := l.join("support@default")
+	l.pass(31_000)
+	l.apply(metrics.Event{Kind: metrics.VisitLeft, Visit: v, Outcome: metrics.Abandoned})
+	l.apply(metrics.Event{Kind: metrics.LegEnded, Leg: v, By: metrics.Self})
+	v = l.join("support@default")
+	l.offer(v, "1001@default")
+	look()
+	l.pass(2500)
+	l.connect(v, "1001@default")
+	l.pass(700)
+	l.join("support@default")
+	l.pass(3000)
+	look()
+	contacts := &metrics.Sealed{Switch: "fs1", Interval: metrics.IntervalOf(metrics.Millis(l.now.Load()))}
+	contacts.Contacts = append(contacts.Contacts, metrics.Contact{
+		Switch: "fs1", Visit: "6d2c4f0e-31", Queue: "support@default", Agent: "1001@default", Caller: "139******78",
+		Outcome: metrics.Answered, EndedBy: metrics.ByCaller, Offers: 1,
+		Joined: contacts.Interval.Start(), Answered: contacts.Interval.Start() + 5000, Ended: contacts.Interval.Start() + 95_250,
+	})
+	contacts.Correction = true // the interval itself is still open
+	l.intake.Take(contacts)
+
+	s := b.subjects
+	var out []example
+	for _, subject := range []string{
+		s.AgentState("1001@default"), s.AgentKPI("1001@default"), s.QueueState("support@default"), s.QueueKPI("support@default"),
+		s.SiteState(), s.Heartbeat(), "agents", s.AgentState("nobody"),
+	} {
+		request := s.Snapshot(subject)
+		if subject == "agents" {
+			request = s.Agents()
+		}
+		m, err := a.answer(request, nil)
+		out = append(out, exampleOf(t, subject, m, err))
+	}
+	q := &queries{b, context.Background()}
+	for _, x := range []struct{ subject, body string }{
+		{s.QueryKPI(), `{"kind":"queue","names":["support@default"],"from":"2026-10-01T09:00:00Z","kpis":["offered","sl.offered","asa"],"threshold_ms":15000}`},
+		{s.QueryContacts(), `{"queue":"support@default","outcomes":["answered"],"limit":1}`},
+	} {
+		m, err := q.answer(context.Background(), x.subject, []byte(x.body))
+		out = append(out, example{x.subject + " request", x.body}, exampleOf(t, x.subject, m, err))
+	}
+	return out
+}
+
+// exampleOf writes an answer down. Of the catalogue's figures it keeps a few: it
+// grows, and the messages are the same.
+func exampleOf(t *testing.T, subject string, m any, err error) example {
+	t.Helper()
+	if err != nil {
+		m = api.Problem{V: api.Schema, Error: err.Error()}
+	}
+	if f, ok := m.(api.Figures); ok {
+		kept := map[string]*float64{}
+		for _, id := range []string{"answered", "sl.offered", "asa", "max_wait", "att", "occupancy", "hung_up_first"} {
+			if v, ok := f.KPIs[id]; ok {
+				kept[id] = v
+			}
+		}
+		kept["avg_hold"] = nil
+		f.KPIs = kept
+		m = f
+	}
+	body, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return example{subject, string(body)}
+}
+
+// withExamples puts the messages into the code blocks that follow a line
+// "<!-- example SUBJECT -->".
+func withExamples(t *testing.T, text string, examples []example) string {
+	t.Helper()
+	for _, e := range examples {
+		mark := "<!-- example " + e.subject + " -->\n"
+		head, rest, ok := strings.Cut(text, mark)
+		if !ok {
+			t.Errorf("there is no example of %s", e.subject)
+			continue
+		}
+		_, rest, open := strings.Cut(rest, "```json\n")
+		_, rest, closed := strings.Cut(rest, "```\n")
+		if !open || !closed {
+			t.Fatalf("the example of %s is no code block", e.subject)
+		}
+		var pretty bytes.Buffer
+		if err := json.Indent(&pretty, []byte(e.body), "", "  "); err != nil {
+			t.Fatal(err)
+		}
+		text = head + mark + "```json\n" + pretty.String() + "\n```\n" + rest
+	}
+	return text
+}

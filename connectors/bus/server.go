@@ -1,0 +1,124 @@
+package bus
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// What a subscriber may cost. One that lags by more than maxPending is cut off;
+// it comes back and asks for the snapshots.
+const (
+	maxPayload    = 1 << 20
+	maxPending    = 8 << 20
+	maxClients    = 1024
+	writeDeadline = 2 * time.Second
+	readyWithin   = 10 * time.Second
+)
+
+// embedded is our own server, running.
+type embedded struct {
+	*server.Server
+	internal login
+}
+
+// startServer runs a server for a site's subjects on an address.
+func startServer(listen, dir string, s Subjects) (*embedded, error) {
+	host, port, err := splitAddress(listen)
+	if err != nil {
+		return nil, err
+	}
+	internal, err := keepLogin(filepath.Join(dir, internalFile), internalUser)
+	if err != nil {
+		return nil, err
+	}
+	wallboard, err := keepLogin(filepath.Join(dir, WallboardFile), wallboardUser)
+	if err != nil {
+		return nil, err
+	}
+	// The server would tell of a taken port in its log only.
+	if err := probe(host, port); err != nil {
+		return nil, fmt.Errorf("nats cannot listen on %q: %w", listen, err)
+	}
+	srv, err := server.NewServer(&server.Options{
+		ServerName: "tallyd",
+		Host:       host,
+		Port:       port,
+		Users: []*server.User{
+			{Username: internal.user, Password: internal.password},
+			{Username: wallboard.user, Password: wallboard.password, Permissions: permissions(s)},
+		},
+		MaxPayload:    maxPayload,
+		MaxPending:    maxPending,
+		MaxConn:       maxClients,
+		WriteDeadline: writeDeadline,
+		// A lagging subscriber must not hold the publisher up.
+		NoFastProducerStall: true,
+		NoSystemAccount:     true,
+		NoLog:               true,
+		NoSigs:              true, // signals are the daemon's
+	})
+	if err != nil {
+		return nil, fmt.Errorf("nats server: %w", err)
+	}
+	srv.Start()
+	if !srv.ReadyForConnections(readyWithin) {
+		srv.Shutdown()
+		srv.WaitForShutdown()
+		return nil, fmt.Errorf("nats server on %q was not ready within %s", listen, readyWithin)
+	}
+	return &embedded{srv, internal}, nil
+}
+
+func (e *embedded) stop() {
+	e.Shutdown()
+	e.WaitForShutdown()
+}
+
+// permissions are a wallboard's: it reads what is live and asks for snapshots,
+// and can publish nothing that anybody would take for ours.
+func permissions(s Subjects) *server.Permissions {
+	return &server.Permissions{
+		Subscribe: &server.SubjectPermission{
+			Allow: []string{s.All(), "_INBOX.>"}, // the latter for answers
+			Deny:  s.private(),
+		},
+		Publish: &server.SubjectPermission{Allow: []string{s.join(snapshotWord, ">")}},
+	}
+}
+
+func splitAddress(listen string) (host string, port int, err error) {
+	host, text, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "", 0, fmt.Errorf("nats listen address %q is not host:port", listen)
+	}
+	if port, err = strconv.Atoi(text); err != nil || port < 0 || port > 65535 {
+		return "", 0, fmt.Errorf("nats listen address %q has no valid port", listen)
+	}
+	if host == "" {
+		// The server takes no host for all interfaces; that must be said aloud.
+		return "", 0, fmt.Errorf("nats listen address %q names no host: 127.0.0.1, or 0.0.0.0 for all", listen)
+	}
+	if port == 0 {
+		port = server.RANDOM_PORT
+	}
+	return host, port, nil
+}
+
+func probe(host string, port int) error {
+	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(max(port, 0))))
+	if err != nil {
+		var no syscall.Errno
+		if errors.As(err, &no) {
+			return no
+		}
+		return err
+	}
+	return l.Close()
+}

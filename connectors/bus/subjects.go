@@ -1,0 +1,114 @@
+package bus
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Every subject is made of these words: tally.v1.SITE.… ; ID stands for a name
+// as EncodeID writes it. Who adds a subject adds it here, to docs/subjects.md,
+// and, where not every wallboard may read it, to private.
+const (
+	root = "tally.v1" // the number is api.Schema
+
+	agentWord     = "agent"     // agent.ID.state, agent.ID.kpi
+	queueWord     = "queue"     // queue.ID.state, queue.ID.kpi
+	siteWord      = "site"      // site.state
+	heartbeatWord = "heartbeat" // heartbeat
+	stateWord     = "state"
+	kpiWord       = "kpi"
+
+	snapshotWord = "snapshot" // snapshot.S answers what was last published on S
+	agentsWord   = "agents"   // snapshot.agents: all agents' states, in pages
+	queuesWord   = "queues"   // snapshot.queues: all queues' states, in pages
+
+	queryWord    = "query" // query.kpi, query.contacts: questions about any span
+	contactsWord = "contacts"
+
+	// Reserved for what is about single people or calls.
+	inboundWord = "in"      // in.survey, in.disposition, in.training, in.form
+	rollupWord  = "rollup"  // rollup.KIND.ID
+	contactWord = "contact" // contact.ID
+	scoreWord   = "score"   // score.CYCLE.AGENT
+)
+
+// private are the subjects that wallboards neither get nor see others ask.
+func (s Subjects) private() []string {
+	return []string{s.join(queryWord, ">"), s.join(inboundWord, ">"), s.join(rollupWord, ">"), s.join(contactWord, ">"), s.join(scoreWord, ">")}
+}
+
+// Subjects are the subjects of one site.
+type Subjects struct{ prefix string }
+
+// SubjectsOf returns a site's subjects.
+func SubjectsOf(site string) Subjects { return Subjects{root + "." + EncodeID(site)} }
+
+func (s Subjects) join(words ...string) string { return s.prefix + "." + strings.Join(words, ".") }
+
+// AgentState is where an agent's state is published.
+func (s Subjects) AgentState(name string) string {
+	return s.join(agentWord, EncodeID(name), stateWord)
+}
+
+// AgentKPI is where an agent's figures of the day are published.
+func (s Subjects) AgentKPI(name string) string { return s.join(agentWord, EncodeID(name), kpiWord) }
+
+// QueueState is where a queue's state is published.
+func (s Subjects) QueueState(name string) string {
+	return s.join(queueWord, EncodeID(name), stateWord)
+}
+
+// QueueKPI is where a queue's figures of the day are published.
+func (s Subjects) QueueKPI(name string) string { return s.join(queueWord, EncodeID(name), kpiWord) }
+
+// SiteState is where the site's state is published.
+func (s Subjects) SiteState() string { return s.join(siteWord, stateWord) }
+
+// Heartbeat is where the daemon tells that it lives.
+func (s Subjects) Heartbeat() string { return s.join(heartbeatWord) }
+
+// All matches every subject of the site. A wallboard that subscribes to it gets
+// what it may read.
+func (s Subjects) All() string { return s.join(">") }
+
+// QueryKPI answers a KPIRequest with a KPIAnswer.
+func (s Subjects) QueryKPI() string { return s.join(queryWord, kpiWord) }
+
+// QueryContacts answers a ContactsRequest with a ContactsAnswer.
+func (s Subjects) QueryContacts() string { return s.join(queryWord, contactsWord) }
+
+// Agents answers with all agents' states.
+func (s Subjects) Agents() string { return s.join(snapshotWord, agentsWord) }
+
+// Queues answers with all queues' states.
+func (s Subjects) Queues() string { return s.join(snapshotWord, queuesWord) }
+
+// Snapshot is the request twin of a published subject.
+func (s Subjects) Snapshot(published string) string {
+	return s.join(snapshotWord, strings.TrimPrefix(published, s.prefix+"."))
+}
+
+// request is what a snapshot subject asks for: a kind of row and a name, or one
+// word alone.
+type request struct {
+	what string // agentWord, queueWord, siteWord, heartbeatWord, agentsWord, queuesWord
+	name string
+	part string // stateWord, kpiWord
+}
+
+// parse takes a snapshot subject apart.
+func (s Subjects) parse(subject string) (request, error) {
+	rest, ok := strings.CutPrefix(subject, s.join(snapshotWord)+".")
+	words := strings.Split(rest, ".")
+	switch {
+	case !ok:
+	case len(words) == 1 && (words[0] == agentsWord || words[0] == queuesWord || words[0] == heartbeatWord):
+		return request{what: words[0]}, nil
+	case len(words) == 2 && words[0] == siteWord && words[1] == stateWord:
+		return request{what: siteWord, part: stateWord}, nil
+	case len(words) == 3 && (words[0] == agentWord || words[0] == queueWord) && (words[2] == stateWord || words[2] == kpiWord):
+		name, err := DecodeID(words[1])
+		return request{words[0], name, words[2]}, err
+	}
+	return request{}, fmt.Errorf("subject %q is not published, and so has no snapshot", rest)
+}
