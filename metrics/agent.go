@@ -88,6 +88,7 @@ func (t *Tracker) restate(a *agent, at Millis) {
 		r.Add(Logins, 1)
 	}
 	a.state, a.stateReason, a.since, a.entered = state, reason, at, at
+	t.Live.agents.at(a.row).counted.Store(int64(at))
 	t.showAgent(a)
 }
 
@@ -116,6 +117,7 @@ func (t *Tracker) countState(a *agent, to Millis) {
 		}
 	}
 	a.since = max(a.since, to)
+	t.Live.agents.at(a.row).counted.Store(int64(a.since))
 }
 
 func (t *Tracker) agentStatus(e *Event, at Millis) {

@@ -47,6 +47,7 @@ func (t *Tracker) switchUp(e *Event, at Millis) {
 		if a != nil {
 			a.since = max(a.since, at)
 			a.idleSince = a.since
+			t.Live.agents.at(a.row).counted.Store(int64(a.since))
 		}
 	}
 }

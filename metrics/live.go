@@ -32,6 +32,10 @@ func (s State) String() string { return nameOf(stateNames[:], int(s)) }
 var stateCounter = [states]Counter{Available: AvailableTime, RingingState: RingingTime, Talking: TalkingTime,
 	Holding: HoldingTime, WrappingUp: WrappingUpTime, PausedState: PausedTime, OnOtherCall: OnOtherCallTime}
 
+// Counter is the counter that the state's time adds to; only states that are
+// LoggedIn have one.
+func (s State) Counter() Counter { return stateCounter[s] }
+
 // LoggedIn tells whether the state's time is logged-in time.
 func (s State) LoggedIn() bool { return s > Offline }
 
@@ -41,6 +45,8 @@ type AgentNow struct {
 	Reason ReasonID // while paused
 	Queue  QueueID  // of the call offered, talked on or wrapped up
 	Since  Millis   // since when in this state (and pause reason)
+	// Counted is up to when this state's time is in the counters.
+	Counted Millis
 	// Change counts the changes, so that a reader sees that there was one.
 	Change uint64
 }
@@ -87,7 +93,8 @@ func (l *Live) Queues() int { return l.queues.len() }
 func (l *Live) Agent(id AgentID) AgentNow {
 	var c [liveCells]uint64
 	seq := l.agents.read(uint32(id), &c)
-	return AgentNow{State: State(c[0]), Reason: ReasonID(c[1]), Queue: QueueID(c[2]), Since: Millis(c[3]), Change: seq}
+	return AgentNow{State: State(c[0]), Reason: ReasonID(c[1]), Queue: QueueID(c[2]), Since: Millis(c[3]), Change: seq,
+		Counted: l.agents.counted(uint32(id))}
 }
 
 // Queue reads who waits in a queue.
@@ -102,7 +109,9 @@ const liveCells = 4
 type liveRow struct {
 	seq   atomic.Uint64
 	cells [liveCells]atomic.Uint64
-	_     [24]byte // to a cache line
+	// counted is apart: it moves on without anything having changed.
+	counted atomic.Int64
+	_       [16]byte // to a cache line
 }
 
 func (r *liveRow) write(c [liveCells]uint64) {
@@ -135,17 +144,30 @@ func (t *liveRows) len() int {
 }
 
 func (t *liveRows) at(i uint32) *liveRow {
+	if l := t.chunks.Load(); l != nil && int(i/liveChunk) < len(*l) {
+		return &(*l)[i/liveChunk][i%liveChunk]
+	}
+	return t.grow(i)
+}
+
+func (t *liveRows) grow(i uint32) *liveRow {
 	var list []*[liveChunk]liveRow
 	if l := t.chunks.Load(); l != nil {
 		list = *l
 	}
-	if int(i/liveChunk) >= len(list) {
-		for int(i/liveChunk) >= len(list) {
-			list = append(list, new([liveChunk]liveRow))
-		}
-		t.chunks.Store(&list)
+	for int(i/liveChunk) >= len(list) {
+		list = append(list, new([liveChunk]liveRow))
 	}
+	t.chunks.Store(&list)
 	return &list[i/liveChunk][i%liveChunk]
+}
+
+func (t *liveRows) counted(i uint32) Millis {
+	l := t.chunks.Load()
+	if l == nil || int(i/liveChunk) >= len(*l) {
+		return 0
+	}
+	return Millis((*l)[i/liveChunk][i%liveChunk].counted.Load())
 }
 
 func (t *liveRows) read(i uint32, c *[liveCells]uint64) uint64 {

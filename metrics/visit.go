@@ -275,11 +275,11 @@ func (t *Tracker) whileTalking(v *visit, e *Event, at Millis) {
 		if v.held == 0 {
 			v.held, v.holdFrom = at, max(at, v.answered)
 			v.holds++
-			t.restate(t.agents[v.agent], at)
+			t.restate(t.agentOf(v.agent), at)
 		}
 	case LegResumed:
 		t.resume(v, at)
-		t.restate(t.agents[v.agent], at)
+		t.restate(t.agentOf(v.agent), at)
 	case Disconnected:
 		if e.Agent == v.agent {
 			t.agentsPart(v, e, at)
@@ -685,14 +685,20 @@ func (t *Tracker) conclude(v *visit) {
 			t.dropLeg(l)
 		}
 	}
-	c := t.contact(v)
+	if t.opt.Visit != nil || t.opt.Sealed != nil {
+		t.keep(t.contact(v))
+	}
+	t.timers.push(timer{at: t.now + forgetAfter, kind: visitForgotten, visit: v, gen: v.gen})
+}
+
+// keep hands a contact to whoever asked for it.
+func (t *Tracker) keep(c Contact) {
 	if t.opt.Visit != nil {
 		t.opt.Visit(&c)
 	}
 	if t.opt.Sealed != nil {
 		t.done = append(t.done, c)
 	}
-	t.timers.push(timer{at: t.now + forgetAfter, kind: visitForgotten, visit: v, gen: v.gen})
 }
 
 // later arranges that the visit is looked at again.

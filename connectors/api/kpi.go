@@ -18,7 +18,8 @@ const (
 	Site   = "site"
 )
 
-// KPIQuery asks for figures over a span, which is widened to whole intervals.
+// KPIQuery asks for figures over a span, which is widened to whole intervals;
+// until now, everything that was counted is in it.
 type KPIQuery struct {
 	Kind  string
 	Names []string // none: all
@@ -105,16 +106,9 @@ func (s *Service) KPI(ctx context.Context, q KPIQuery) (*KPIResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := s.Now()
-	if q.To.IsZero() {
-		q.To = now
-	}
-	if q.From.IsZero() {
-		q.From = midnight(q.To, s.cfg.Zone)
-	}
-	from, to := interval(q.From), intervalUp(q.To)
-	if from >= to {
-		return nil, fmt.Errorf("the span from %s to %s is empty", q.From.Format(time.RFC3339), q.To.Format(time.RFC3339))
+	from, to, until, err := s.span(&q)
+	if err != nil {
+		return nil, err
 	}
 	names := q.Names
 	if q.Kind == Site {
@@ -124,7 +118,7 @@ func (s *Service) KPI(ctx context.Context, q KPIQuery) (*KPIResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &KPIResult{Kind: q.Kind, From: Moment(from.Start()), To: Moment(to.Start()), Rows: []KPIRow{}}
+	out := &KPIResult{Kind: q.Kind, From: Moment(from.Start()), To: until, Rows: []KPIRow{}}
 	if q.Kind == Site {
 		site := s.siteRollup(rollups)
 		out.Rows = append(out.Rows, s.row(Site, s.cfg.Site, site, kpis, q.Threshold))
@@ -142,6 +136,29 @@ func (s *Service) KPI(ctx context.Context, q KPIQuery) (*KPIResult, error) {
 		}
 	}
 	return out, nil
+}
+
+// span is the intervals that a query covers, and the moment that they reach to.
+func (s *Service) span(q *KPIQuery) (from, to metrics.Interval, until Moment, err error) {
+	now := s.Now()
+	end := q.To
+	if end.IsZero() {
+		end = now
+	}
+	begin := q.From
+	if begin.IsZero() {
+		begin = midnight(end, s.cfg.Zone)
+	}
+	from, to = interval(begin), intervalUp(end)
+	until = Moment(to.Start())
+	if q.To.IsZero() {
+		// A switch's clock may be ahead of ours: what it counted is there.
+		to, until = math.MaxInt64, Moment(metrics.MillisOf(now))
+	}
+	if from >= to || begin.After(end) {
+		return 0, 0, 0, fmt.Errorf("the span from %s to %s is empty", begin.Format(time.RFC3339), end.Format(time.RFC3339))
+	}
+	return from, to, until, nil
 }
 
 // row forms the figures of a rollup; nil is no data.
@@ -200,6 +217,7 @@ func (s *Service) sum(ctx context.Context, q storage.Query) ([]metrics.Rollup, e
 			w.each(k, sums.add)
 		}
 	}
+	s.underway(sums, q.From, q.To)
 	return sums.list(), nil
 }
 

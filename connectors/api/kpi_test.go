@@ -69,6 +69,10 @@ func TestKPISpans(t *testing.T) {
 		t.Errorf("the span is %v to %v", r.From, r.To)
 	}
 
+	fs.abandon(fs.join("support"))
+	early := l.row(KPIQuery{Kind: Queues, From: l.now.Time()}, "support") // a call at this very moment
+	l.want(early, "offered", 1)
+
 	l.pass(24 * 3600 * 1000) // the next day
 	row := l.row(KPIQuery{Kind: Queues, Names: []string{"support"}}, "support")
 	if v := row.KPIs["asa"]; v != nil {
