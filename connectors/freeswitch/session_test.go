@@ -19,8 +19,6 @@ import (
 type live struct {
 	*replayed
 	connector *Connector
-	server    *playback.Server
-	address   string
 }
 
 func playRecording(t *testing.T, recording *playback.Recording, configure func(*playback.Server)) (*playback.Server, string) {
