@@ -14,7 +14,7 @@ func (t *Tracker) switchLost(at Millis) {
 			t.countIdle(a, at)
 		}
 	}
-	t.blind, t.blindSince = true, at
+	t.blind, t.blindSince, t.marked = true, at, at
 	t.Live.blind.Store(true)
 }
 
@@ -24,12 +24,19 @@ func (t *Tracker) switchUp(e *Event, at Millis) {
 	}
 	if t.blind {
 		at = max(at, t.blindSince)
+		t.markUnobserved(at)
+		t.blind = false
 		t.unobserved += at - t.blindSince
 		t.Live.unobserved.Store(int64(t.unobserved))
 		t.Live.gaps.Add(1)
-		t.markUnobserved(t.blindSince, at)
-		t.blind = false
 		t.Live.blind.Store(false)
+	}
+	for _, a := range t.agents {
+		if a != nil {
+			a.since = max(a.since, at)
+			a.idleSince = a.since
+			t.Live.agents.at(a.row).counted.Store(int64(a.since))
+		}
 	}
 	for v := t.open; v != nil; v = v.next {
 		v.acrossGap = v.state != gone
@@ -43,16 +50,17 @@ func (t *Tracker) switchUp(e *Event, at Millis) {
 		}
 	}
 	t.down = false
-	for _, a := range t.agents {
-		if a != nil {
-			a.since = max(a.since, at)
-			a.idleSince = a.since
-			t.Live.agents.at(a.row).counted.Store(int64(a.since))
-		}
-	}
 }
 
-func (t *Tracker) markUnobserved(from, to Millis) {
+// markUnobserved marks a gap up to a moment. A long one is marked as its
+// intervals are sealed, one by one, so that it takes no more memory than a short
+// one.
+func (t *Tracker) markUnobserved(to Millis) {
+	from := t.marked
+	if to <= from {
+		return
+	}
+	t.marked = to
 	t.span(SiteRow, 0, UnobservedTime, from, to)
 	for _, q := range t.queues {
 		if q != nil {
@@ -64,6 +72,18 @@ func (t *Tracker) markUnobserved(from, to Millis) {
 			t.span(AgentRow, a.row, UnobservedTime, from, to)
 		}
 	}
+}
+
+// skip moves event time over a gap that is too long to be marked: what is open
+// is handed on, and observation begins anew.
+func (t *Tracker) skip(at Millis) {
+	t.switchLost(t.now)
+	t.Finish()
+	t.unobserved += at - t.blindSince
+	t.closeAll(t.blindSince, Unobserved)
+	t.Finish()
+	t.now, t.started, t.blindSince, t.marked = at, at, at, at
+	t.sealed = IntervalOf(at) - 1
 }
 
 // closeAll ends everything that was open when the switch's queues went away.

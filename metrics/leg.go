@@ -40,7 +40,11 @@ func (t *Tracker) leg(id ID) *leg {
 	return l
 }
 
+// dropLeg lets a leg go, once: concluding its last visit may have done so.
 func (t *Tracker) dropLeg(l *leg) {
+	if t.legs[l.id] != l {
+		return
+	}
 	delete(t.legs, l.id)
 	clear(l.visits)
 	l.rung = nil

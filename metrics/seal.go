@@ -40,6 +40,7 @@ func (t *Tracker) flush(to Millis) {
 	seen := to
 	if t.blind {
 		seen = min(seen, t.blindSince)
+		t.markUnobserved(to)
 	}
 	for _, a := range t.agents {
 		if a == nil || a.since >= seen {

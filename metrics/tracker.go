@@ -57,6 +57,8 @@ const (
 // maxClockJump is how far two successive events may lie apart without a gap in
 // between: more is a broken stamp, unless several in a row agree on it.
 const (
+	// maxGap is the longest gap whose intervals are marked unobserved one by one.
+	maxGap         Millis = 31 * 24 * 3600 * 1000
 	maxClockJump   Millis = 24 * 3600 * 1000
 	agreeOnJump           = 8
 	shortCallLimit Millis = 10_000
@@ -85,6 +87,7 @@ type Tracker struct {
 
 	blind      bool
 	blindSince Millis
+	marked     Millis // the gap is marked on the rows up to here
 	unobserved Millis
 	generation uint32 // of the snapshot under way
 
@@ -205,6 +208,10 @@ func (t *Tracker) clock(e *Event) (Millis, bool) {
 		t.now, t.started = at, at
 		t.sealed = IntervalOf(at) - 1
 		return at, true
+	case e.Kind == SwitchUp && (at-t.now > maxGap || t.now-at > maxGap):
+		t.jumps = 0
+		t.skip(at)
+		return at, true
 	case e.Kind == SwitchUp, at-t.now <= maxClockJump && t.now-at <= maxClockJump:
 		t.jumps = 0
 		return at, true
@@ -220,12 +227,12 @@ func (t *Tracker) clock(e *Event) (Millis, bool) {
 	}
 	// The switch's clock was set for good: the time between was not lived.
 	t.jumps = 0
-	t.switchLost(t.now)
-	if at < t.now {
-		t.Finish()
-		t.now, t.started, t.blindSince = at, at, at
-		t.sealed = IntervalOf(at) - 1
+	if at < t.now || at-t.now > maxGap {
+		t.skip(at)
+	} else {
+		t.switchLost(t.now)
 	}
+	t.advance(at)
 	t.switchUp(&Event{Kind: SwitchUp, At: at}, at)
 	return at, true
 }

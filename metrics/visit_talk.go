@@ -27,6 +27,11 @@ func (t *Tracker) connect(v *visit, at Millis) {
 	t.row(v.answered, PairRow, t.pairs.ID(uint32(a.id), uint32(v.queue.id))).Add(AnsweredCount, 1)
 	if i := v.offer(v.agent); i >= 0 {
 		t.dropOffer(v, i)
+	} else {
+		// The offer was given up (a snapshot called the agent free), and yet they
+		// talk: there was another one.
+		v.offered++
+		t.countOffer(v, a, Offers, v.answered)
 	}
 	if a.visit != nil && a.visit != v && a.visit.acrossGap {
 		t.endUnseen(a.visit, a.visit.lastSeen(t))

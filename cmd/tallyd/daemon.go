@@ -71,7 +71,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, simulate bool, log *slog
 	d.intake = api.NewIntake(d.store, log)
 	var sources []api.Source
 	for _, sw := range cfg.Switches {
-		a := attach(sw, cfg, roster, key, d.intake, log)
+		a := d.attach(sw, roster, key)
 		d.switches = append(d.switches, a)
 		sources = append(sources, a.source())
 	}
@@ -101,11 +101,13 @@ func taken(address string) bool {
 	return false
 }
 
-func attach(sw config.Switch, cfg *config.Config, roster *config.Roster, key []byte, in *api.Intake, log *slog.Logger) *attached {
+func (d *daemon) attach(sw config.Switch, roster *config.Roster, key []byte) *attached {
 	names := metrics.NewNames()
 	roster.Apply(names, sw.Name, sw.Kind)
-	tracker := metrics.NewTracker(names, metrics.Options{Switch: sw.Name, Queue: settingsOf(cfg.Queues), CallerKey: key, Sealed: in.Take})
-	return &attached{sw.Name, tracker, freeswitch.New(freeswitch.Config{Name: sw.Name, Address: sw.Address, Password: sw.Password, Log: log}, names, tracker)}
+	tracker := metrics.NewTracker(names, metrics.Options{Switch: sw.Name, Queue: settingsOf(d.cfg.Queues), CallerKey: key, Sealed: d.intake.Take})
+	connector := freeswitch.New(freeswitch.Config{Name: sw.Name, Address: sw.Address, Password: sw.Password, Log: d.log,
+		Counted: func() { d.bus.Nudge() }}, names, tracker)
+	return &attached{sw.Name, tracker, connector}
 }
 
 func (a *attached) source() api.Source {
@@ -164,7 +166,14 @@ func (d *daemon) run(ctx context.Context, greeting io.Writer) error {
 	return errors.Join(errs...)
 }
 
-// housekeeping gives back what the store no longer needs.
+// How long what is stored is kept.
+const (
+	keepRollups  = 5 * 366 * 24 * time.Hour
+	keepContacts = 13 * 31 * 24 * time.Hour
+)
+
+// housekeeping deletes what is past its time and gives back what the store no
+// longer needs.
 func (d *daemon) housekeeping(ctx context.Context) {
 	tick := time.NewTicker(10 * time.Minute)
 	defer tick.Stop()
@@ -172,8 +181,9 @@ func (d *daemon) housekeeping(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
-			if err := d.store.GC(ctx); err != nil && ctx.Err() == nil {
+		case now := <-tick.C:
+			_, err := d.store.Retain(ctx, metrics.IntervalOf(metrics.MillisOf(now.Add(-keepRollups))), metrics.MillisOf(now.Add(-keepContacts)))
+			if err = errors.Join(err, d.store.GC(ctx)); err != nil && ctx.Err() == nil {
 				d.log.Warn("the store could not be tidied", "err", err)
 			}
 		}

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"math"
+	"time"
 
 	"tallyd/metrics"
 	"tallyd/storage"
@@ -20,7 +21,14 @@ type DayWatch struct {
 	sealed *sums // nil before the first look
 	// prints tell an open row that changed from one that did not.
 	prints, before map[rowID]uint64
+	// told is when a row was last returned: the time that an agent spends in a
+	// state runs on without an event.
+	told map[metrics.Key]time.Time
 }
+
+// runningEvery is how often a row is returned in which nothing but the time of
+// the present state changes.
+const runningEvery = 10 * time.Second
 
 type rowID struct {
 	source   int
@@ -38,7 +46,8 @@ type DayChange struct {
 
 // WatchDay begins to follow the day. The watch must be closed.
 func (s *Service) WatchDay() *DayWatch {
-	w := &DayWatch{s: s, inbox: s.cfg.Intake.watch(), kpis: map[string][]*metrics.KPI{}, prints: map[rowID]uint64{}, before: map[rowID]uint64{}}
+	w := &DayWatch{s: s, inbox: s.cfg.Intake.watch(), kpis: map[string][]*metrics.KPI{},
+		prints: map[rowID]uint64{}, before: map[rowID]uint64{}, told: map[metrics.Key]time.Time{}}
 	for _, kind := range []string{Queues, Agents} {
 		w.kpis[kind], _ = chooseKPIs(kind, nil) // no ids, no error
 	}
@@ -51,11 +60,13 @@ func (w *DayWatch) Close() { w.s.cfg.Intake.unwatch(w.inbox) }
 // Row is the row of a name without any data.
 func (w *DayWatch) Row(kind, name string) KPIRow { return w.s.row(kind, name, nil, w.kpis[kind], 0) }
 
-// Changed returns the rows that counted something since the last call, and every
+// Changed returns the rows that counted something since the last call, every ten
+// seconds those in which only the time of the present state runs on, and every
 // name that is known on the first call and after midnight.
 func (w *DayWatch) Changed(ctx context.Context) (*DayChange, error) {
 	windows := w.s.windows()
-	from := interval(midnight(w.s.Now(), w.s.cfg.Zone))
+	now := w.s.Now()
+	from := interval(midnight(now, w.s.cfg.Zone))
 	dirty := map[metrics.Key]*metrics.Rollup{}
 	through := map[string]metrics.Interval{}
 	if w.sealed == nil || w.from != from {
@@ -83,8 +94,32 @@ func (w *DayWatch) Changed(ctx context.Context) (*DayChange, error) {
 	}
 	windows = open(windows, through, from, math.MaxInt64)
 	w.compare(windows, dirty)
+	var running []*metrics.Rollup
+	w.s.underway(from, math.MaxInt64, func(r *metrics.Rollup) {
+		running = append(running, r)
+		if _, changed := dirty[r.Key()]; !changed && now.Sub(w.told[r.Key()]) >= runningEvery {
+			dirty[r.Key()] = nil
+		}
+	})
 	w.merge(windows, dirty)
+	for _, r := range running {
+		if sum, changed := dirty[r.Key()]; changed {
+			dirty[r.Key()] = merged(sum, r)
+		}
+	}
+	for key := range dirty {
+		w.told[key] = now
+	}
 	return w.change(dirty), nil
+}
+
+// merged adds a rollup to a sum that may be nil, and then is the rollup.
+func merged(sum, r *metrics.Rollup) *metrics.Rollup {
+	if sum == nil {
+		return r
+	}
+	sum.Merge(r)
+	return sum
 }
 
 // load reads the day's sealed sums, at the start and at midnight.
@@ -169,11 +204,7 @@ func (w *DayWatch) merge(windows []openWindow, dirty map[metrics.Key]*metrics.Ro
 				if !changed || !o.read(kind, i, &r) {
 					continue
 				}
-				if sum == nil {
-					dirty[key] = &r
-				} else {
-					sum.Merge(&r)
-				}
+				dirty[key] = merged(sum, &r)
 			}
 		}
 	}

@@ -51,6 +51,7 @@ func TestDayWatch(t *testing.T) {
 		if step%3 != 0 {
 			continue
 		}
+		l.pass(metrics.Millis(runningEvery.Milliseconds()))
 		look()
 		compareRows(t, queues, l.kpi(KPIQuery{Kind: Queues, Names: known(queues)}).Rows)
 		compareRows(t, agents, l.kpi(KPIQuery{Kind: Agents, Names: known(agents)}).Rows)

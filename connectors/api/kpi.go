@@ -217,7 +217,7 @@ func (s *Service) sum(ctx context.Context, q storage.Query) ([]metrics.Rollup, e
 			w.each(k, sums.add)
 		}
 	}
-	s.underway(sums, q.From, q.To)
+	s.underway(q.From, q.To, sums.add)
 	return sums.list(), nil
 }
 

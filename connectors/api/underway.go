@@ -5,8 +5,9 @@ import "tallyd/metrics"
 // underway adds the time that agents have spent in their present state and that
 // is not in the counters yet: a state is counted when it ends, and at the end of
 // each interval. What is added for a moment in which the tracker counts may be
-// off by that change; it is shown, never stored.
-func (s *Service) underway(sums *sums, from, to metrics.Interval) {
+// off by that change; it is shown, never stored. It calls add with a rollup for
+// each such agent, which add may keep.
+func (s *Service) underway(from, to metrics.Interval, add func(*metrics.Rollup)) {
 	for i := range s.cfg.Sources {
 		src := &s.cfg.Sources[i]
 		live := &src.Tracker.Live
@@ -28,7 +29,7 @@ func (s *Service) underway(sums *sums, from, to metrics.Interval) {
 				Name: names.Name(metrics.AgentName, uint32(id))}
 			r.Values[a.State.Counter()] = int64(now - begin)
 			r.Values[metrics.LoggedInTime] = int64(now - begin)
-			sums.add(&r)
+			add(&r)
 		}
 	}
 }

@@ -61,18 +61,11 @@ func (c *Client) Close() { c.nc.Close() }
 
 // KPI asks for figures.
 func (c *Client) KPI(ctx context.Context, r KPIRequest) (*KPIAnswer, error) {
-	var out struct {
-		KPIAnswer
-		api.Problem
-	}
-	out.KPIResult = &api.KPIResult{}
-	if err := c.ask(ctx, c.subjects.QueryKPI(), r, &out); err != nil {
+	out := &KPIAnswer{KPIResult: &api.KPIResult{}}
+	if err := c.ask(ctx, c.subjects.QueryKPI(), r, out); err != nil {
 		return nil, err
 	}
-	if out.Error != "" {
-		return nil, errors.New(out.Error)
-	}
-	return &out.KPIAnswer, nil
+	return out, nil
 }
 
 func (c *Client) ask(ctx context.Context, subject string, question, answer any) error {
@@ -86,6 +79,13 @@ func (c *Client) ask(ctx context.Context, subject string, question, answer any) 
 		return fmt.Errorf("no daemon answers on %s", subject)
 	case err != nil:
 		return fmt.Errorf("%s: %w", subject, err)
+	}
+	var problem api.Problem
+	if err := json.Unmarshal(m.Data, &problem); err != nil {
+		return fmt.Errorf("%s: %w", subject, err)
+	}
+	if problem.Error != "" {
+		return errors.New(problem.Error)
 	}
 	return json.Unmarshal(m.Data, answer)
 }

@@ -25,6 +25,10 @@ type Config struct {
 	RetryMax       time.Duration // 30 s
 	Buffer         int           // facts on their way to the tracker, 8192
 
+	// Counted is called, by the goroutine that counts, whenever it has counted
+	// all that there was; it must not wait.
+	Counted func()
+
 	Log *slog.Logger
 }
 
@@ -41,6 +45,9 @@ func (c *Config) orDefaults() {
 	set(&c.RetryMax, 30*time.Second)
 	if c.Buffer <= 0 {
 		c.Buffer = 8192
+	}
+	if c.Counted == nil {
+		c.Counted = func() {}
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -100,7 +107,7 @@ func (c *Connector) hand(e *metrics.Event) {
 func (c *Connector) Run(ctx context.Context) error {
 	var counting sync.WaitGroup
 	done, stop := context.WithCancel(context.Background())
-	counting.Go(func() { c.ring.take(done, c.tracker.Apply) })
+	counting.Go(func() { c.ring.take(done, c.tracker.Apply, c.cfg.Counted) })
 	defer counting.Wait()
 	defer stop()
 

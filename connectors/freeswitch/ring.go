@@ -51,8 +51,9 @@ func (r *ring) put(e *metrics.Event) bool {
 // used is how many facts wait.
 func (r *ring) used() int { return int(r.tail.Load() - r.head.Load()) }
 
-// take gives every fact to f until ctx ends and the ring is empty.
-func (r *ring) take(ctx context.Context, f func(*metrics.Event)) {
+// take gives every fact to f until ctx ends and the ring is empty. It calls
+// rest before it sleeps.
+func (r *ring) take(ctx context.Context, f func(*metrics.Event), rest func()) {
 	for {
 		head := r.head.Load()
 		if head != r.tail.Load() {
@@ -60,6 +61,7 @@ func (r *ring) take(ctx context.Context, f func(*metrics.Event)) {
 			r.head.Store(head + 1)
 			continue
 		}
+		rest()
 		r.idle.Store(true)
 		if head != r.tail.Load() { // put in between
 			r.idle.Store(false)

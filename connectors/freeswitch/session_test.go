@@ -270,12 +270,12 @@ func TestOverflowOpensAGap(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	c.ring.take(ctx, tracker.Apply)
+	c.ring.take(ctx, tracker.Apply, func() {})
 	if !c.regain() {
 		t.Fatal("overflow did not end with an empty buffer")
 	}
 	c.translator.Seen(nil, at+60_000)
-	c.ring.take(ctx, tracker.Apply)
+	c.ring.take(ctx, tracker.Apply, func() {})
 	if tracker.Live.Gaps() != 1 || tracker.Unobserved() == 0 {
 		t.Errorf("%d gaps, %d ms unobserved", tracker.Live.Gaps(), tracker.Unobserved())
 	}

@@ -23,7 +23,7 @@ func BenchmarkPlay(b *testing.B) {
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			for b.Loop() {
-				play(b, &Server{Recording: rec, CloseAtEnd: true, ShiftTo: bench.shift}, bench.subscription)
+				play(b, &Server{Recording: rec, CloseAtEnd: true, ShiftTo: bench.shift, quiet: 1}, bench.subscription)
 			}
 			b.ReportMetric(float64(b.N*len(rec.Segments[0].Events))/b.Elapsed().Seconds(), "events/s")
 		})

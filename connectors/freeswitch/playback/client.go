@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"time"
 )
 
 type format uint8
@@ -85,9 +86,12 @@ func (c *client) cut() {
 	c.ready.Signal()
 }
 
+// goodbyeTime is how long a client may take to close its side.
+const goodbyeTime = 5 * time.Second
+
 // write sends what is queued until the connection ends.
 func (c *client) write() {
-	defer c.conn.Close()
+	defer c.close()
 	w := bufio.NewWriterSize(c.conn, 64<<10)
 	for {
 		out, more := c.take()
@@ -99,6 +103,15 @@ func (c *client) write() {
 		if w.Flush() != nil || !more {
 			return
 		}
+	}
+}
+
+// close ends the stream, and the connection when the client has closed its side
+// too: a command that crosses the end must not cost it what it has yet to read.
+func (c *client) close() {
+	half, ok := c.conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil || c.conn.SetReadDeadline(time.Now().Add(goodbyeTime)) != nil {
+		c.conn.Close()
 	}
 }
 
@@ -143,6 +156,7 @@ func (c *client) do(command string, headers map[string]string) {
 	s := c.server
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.asked = s.clock().Now()
 	lower := strings.ToLower(command)
 	is := func(start string) bool { return strings.HasPrefix(lower, start) }
 	switch {

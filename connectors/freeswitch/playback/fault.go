@@ -83,6 +83,14 @@ func (f *faulty) Write(p []byte) (n int, err error) {
 	}
 }
 
+// CloseWrite ends the stream, if the connection can.
+func (f *faulty) CloseWrite() error {
+	if half, ok := f.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return f.Conn.Close()
+}
+
 func (f *faulty) happen(fault Fault) error {
 	switch fault.Action {
 	case Stall:

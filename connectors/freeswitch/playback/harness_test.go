@@ -70,14 +70,23 @@ func (c *manualClock) advance(d time.Duration) {
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)
 	c.change.Broadcast()
-	for !c.waiting() {
+	for !c.waiting(0) {
 		c.change.Wait()
 	}
 }
 
-func (c *manualClock) waiting() bool {
+// awaitWaiting returns when somebody waits for more than d.
+func (c *manualClock) awaitWaiting(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for !c.waiting(d) {
+		c.change.Wait()
+	}
+}
+
+func (c *manualClock) waiting(d time.Duration) bool {
 	for _, t := range c.until {
-		if t.After(c.now) {
+		if t.After(c.now.Add(d)) {
 			return true
 		}
 	}
@@ -96,6 +105,9 @@ func serve(t *testing.T, s *Server) string {
 }
 
 func serveOn(t *testing.T, s *Server, l net.Listener) {
+	if s.quiet == 0 {
+		s.quiet = time.Millisecond // these tests ask one thing at a time
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(ctx, l) }()
@@ -168,10 +180,13 @@ func (p *peer) expect(k eventsocket.Kind) *eventsocket.Frame {
 	return f
 }
 
-// event returns the next event.
+// event returns the next event, passing over replies.
 func (p *peer) event() *eventsocket.Event {
 	p.t.Helper()
 	f := p.next()
+	for f.Kind == eventsocket.CommandReply {
+		f = p.next()
+	}
 	if err := f.Decode(&p.e); err != nil {
 		p.t.Fatalf("%s %q: %v", f.Kind, f.Body(), err)
 	}

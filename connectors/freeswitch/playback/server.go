@@ -19,7 +19,8 @@ type Server struct {
 
 	// Speed is how much faster than it happened the recording plays. At 0 it
 	// plays as fast as the clients take it: it waits for the first subscription,
-	// and for the slowest subscriber.
+	// for the slowest subscriber, and until nobody has asked anything for a tenth
+	// of a second, so that who puts several answers together sees one moment.
 	Speed float64
 	// ShiftTo moves every time in the recording, so that its first event happens
 	// at this moment, give or take a second; the zero Time leaves them. Durations
@@ -39,21 +40,22 @@ type Server struct {
 	Faults []Fault
 	Clock  Clock // the machine's if nil
 
-	mu       sync.Mutex
-	room     sync.Cond // signalled when a client took its queue, came or went
-	model    *model
-	rewrite  *rewriter
-	clients  []*client
-	accepted int
+	mu      sync.Mutex
+	room    sync.Cond // signalled when a client took its queue, came or went
+	model   *model
+	rewrite *rewriter
+	clients []*client
 	// dead holds the channels that a restart killed: what the recording still
 	// says of them is not played.
 	dead      map[string]bool
 	down      bool      // between segments
 	downUntil time.Time // after a restart
 	stopped   bool
-	first     int64     // µs: the recording's first event, unshifted
-	passed    int64     // µs: all passes of a loop before this one
-	start     time.Time // when the first event of the first pass is due
+	asked     time.Time     // when the last command came
+	quiet     time.Duration // after it, before speed 0 goes on
+	first     int64         // µs: the recording's first event, unshifted
+	passed    int64         // µs: all passes of a loop before this one
+	start     time.Time     // when the first event of the first pass is due
 }
 
 const (
@@ -61,6 +63,7 @@ const (
 	defaultPassword = "ClueCon"
 	mostLost        = 500 // events: one more, and the client is thrown out
 	loopPause       = 1_000_000
+	defaultQuiet    = 100 * time.Millisecond
 )
 
 func (s *Server) clock() Clock {
@@ -78,7 +81,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		l.Close()
 		return err
 	}
-	asked := ctx
+	outer := ctx
 	ctx, cancel := context.WithCancelCause(ctx)
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -91,7 +94,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		l.Close()
 		s.stop()
 	})
-	for {
+	for number := 1; ; number++ {
 		conn, err := l.Accept()
 		if err != nil {
 			if ctx.Err() == nil {
@@ -99,10 +102,10 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 			}
 			break
 		}
-		running.Go(func() { s.connection(ctx, conn) })
+		running.Go(func() { s.connection(ctx, conn, number) })
 	}
 	running.Wait()
-	if asked.Err() != nil {
+	if outer.Err() != nil {
 		return nil
 	}
 	return context.Cause(ctx)
@@ -120,6 +123,9 @@ func (s *Server) prepare() error {
 	}
 	if s.Queue == 0 {
 		s.Queue = defaultQueue
+	}
+	if s.quiet == 0 {
+		s.quiet = defaultQuiet
 	}
 	if s.Password == "" {
 		s.Password = defaultPassword
@@ -191,14 +197,13 @@ func (s *Server) Restart(down time.Duration) {
 }
 
 // connection serves one client, unless the switch is down.
-func (s *Server) connection(ctx context.Context, conn net.Conn) {
+func (s *Server) connection(ctx context.Context, conn net.Conn, number int) {
 	defer conn.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 
 	s.mu.Lock()
-	s.accepted++
-	faults, refuse, reject := s.faultsOf(s.accepted)
+	faults, refuse, reject := s.faultsOf(number)
 	if refuse || s.stopped || s.down || s.clock().Now().Before(s.downUntil) {
 		s.mu.Unlock()
 		return

@@ -173,6 +173,34 @@ func TestSlowestSubscriberSetsThePace(t *testing.T) {
 	}
 }
 
+// At speed 0 minutes could pass between two questions: while a client asks, they
+// do not.
+func TestTimeStandsStillForQuestions(t *testing.T) {
+	addr := serve(t, &Server{Recording: open(t, "runD-restart/plain.raw"), quiet: time.Hour})
+	p := dial(t, addr)
+	p.say("auth ClueCon\n\nevent plain ALL")
+	for _, want := range []es.Kind{es.AuthRequest, es.CommandReply, es.CommandReply} {
+		p.expect(want)
+	}
+	for _, question := range []string{"strepoch", "show channels as json", "callcenter_config agent list", "strepoch"} {
+		p.say("api " + question)
+		p.expect(es.APIResponse)
+	}
+}
+
+// A command that crosses the end of the stream costs the client nothing of it.
+func TestCommandAfterTheEnd(t *testing.T) {
+	rec := open(t, "runD-restart/plain.raw")
+	addr := serve(t, &Server{Recording: rec, CloseAtEnd: true})
+	p := login(t, addr, "plain ALL")
+	for i := range rec.Segments[0].Events {
+		p.event()
+		if i%100 == 0 {
+			p.say("nothing that is known")
+		}
+	}
+}
+
 // In real time an event happens when it is due, whoever listens; who comes later
 // sees the present.
 func TestPacing(t *testing.T) {

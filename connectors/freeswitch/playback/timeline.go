@@ -63,18 +63,33 @@ func (s *Server) playSegment(ctx context.Context, seg *Segment, offset int64) er
 }
 
 // await returns when an event is due: at its time, or when every client has
-// taken what went before.
+// taken what went before and has nothing to ask.
 func (s *Server) await(ctx context.Context, since time.Duration) error {
+	clock := s.clock()
 	if s.Speed > 0 {
-		return s.clock().Wait(ctx, s.start.Add(time.Duration(float64(since)/s.Speed)))
+		return clock.Wait(ctx, s.start.Add(time.Duration(float64(since)/s.Speed)))
 	}
+	for {
+		again := s.awaitHunger()
+		if ctx.Err() != nil || !clock.Now().Before(again) {
+			return ctx.Err()
+		}
+		if err := clock.Wait(ctx, again); err != nil {
+			return err
+		}
+	}
+}
+
+// awaitHunger returns when the clients could take more, and from what time on
+// they may have it.
+func (s *Server) awaitHunger() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.down = false // else nobody could come in whom to wait for
 	for !s.stopped && !s.hungry() {
 		s.room.Wait()
 	}
-	return ctx.Err()
+	return s.asked.Add(s.quiet)
 }
 
 // hungry reports that there are subscribers, and that none lags.
