@@ -62,9 +62,6 @@ func victim(dir string) int {
 // TestKill kills a writing process with SIGKILL at random moments: everything
 // that it acknowledged is there, and every interval is whole.
 func TestKill(t *testing.T) {
-	if testing.Short() {
-		t.Skip("kills processes for some seconds")
-	}
 	dir := t.TempDir()
 	acked := int64(-1)
 	for round := range 8 {

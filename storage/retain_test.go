@@ -69,9 +69,6 @@ func TestRetainCut(t *testing.T) {
 // TestRetainGivesSpaceBack keeps the last few of many intervals: what is on the
 // disk stays bounded.
 func TestRetainGivesSpaceBack(t *testing.T) {
-	if testing.Short() {
-		t.Skip("writes some 300 MB")
-	}
 	s := open(t, Config{Dir: t.TempDir()})
 	peak, written := int64(0), int64(0)
 	for i := range metrics.Interval(900) {

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/dgraph-io/badger/v4"
@@ -74,14 +76,31 @@ func TestOpenFaults(t *testing.T) {
 		wantFault(t, Config{Dir: file}, `folder "`+file+`" cannot be made: not a directory`)
 	})
 	t.Run("not writable", func(t *testing.T) {
-		if os.Geteuid() == 0 {
-			t.Skip("nothing is unwritable to root")
-		}
 		locked := filepath.Join(dir, "locked")
 		if err := os.Mkdir(locked, 0o500); err != nil {
 			t.Fatal(err)
 		}
-		wantFault(t, Config{Dir: locked}, `folder "`+locked+`" is not writable: permission denied`)
+		want := `folder "` + locked + `" is not writable: permission denied`
+		if os.Geteuid() != 0 {
+			wantFault(t, Config{Dir: locked}, want)
+			return
+		}
+		// To root everything is writable: somebody else tries.
+		for d := locked; len(d) > len(os.TempDir()); d = filepath.Dir(d) {
+			if err := os.Chmod(d, 0o555); err != nil {
+				t.Fatal(err)
+			}
+		}
+		defer os.Chmod(dir, 0o755) // to be cleaned up
+		const nobody = 65534
+		cmd := exec.Command("/proc/self/exe")
+		cmd.Env = append(os.Environ(), openDir+"="+locked)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+		cmd.Dir = "/"
+		out, err := cmd.CombinedOutput()
+		if err != nil || string(out) != want {
+			t.Errorf("said %q (%v), want %q", out, err, want)
+		}
 	})
 	t.Run("newer format", func(t *testing.T) {
 		newer := filepath.Join(dir, "newer")

@@ -261,9 +261,6 @@ func TestQueries(t *testing.T) {
 }
 
 func TestHeartbeat(t *testing.T) {
-	if testing.Short() {
-		t.Skip("waits for a heartbeat")
-	}
 	r := newLab("main").run(t)
 	nc := r.wallboard()
 	sub := r.subscribe(nc, r.subjects.Heartbeat())

@@ -107,7 +107,8 @@ func TestDemoIsCurrent(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		t.Skip("demo written; run the tests again")
+		t.Log("demo written")
+		return // the program holds the former one
 	}
 	rec, _, err := Demo()
 	if err != nil {
