@@ -33,6 +33,7 @@ type daemon struct {
 	bus      *bus.Bus
 	switches []*attached
 	demo     *demo
+	command  string // how this program was called
 }
 
 // attached is one switch.
@@ -48,7 +49,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, simulate bool, log *slog
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{cfg: cfg, log: log}
+	d := &daemon{cfg: cfg, log: log, command: os.Args[0]}
 	if simulate {
 		if d.demo, err = newDemo(); err != nil {
 			return nil, err
@@ -205,10 +206,14 @@ func (d *daemon) greet(ctx context.Context, w io.Writer) {
 		fmt.Fprintln(w, "    a simulated FreeSWITCH: six minutes of a recorded call centre that happen now, again and again")
 	}
 	subjects := bus.SubjectsOf(d.cfg.Site)
-	fmt.Fprintf(w, "Look at it:\n  tallyd kpi            figures of today, by queue\n  tallyd kpi agents     the same by agent\n"+
-		"  NATS                  %s, subjects %s\n", d.bus.URL(), subjects.All())
+	ask := d.command + " kpi"
+	if d.cfg.Data != demoFolder() {
+		ask += " --data " + d.cfg.Data
+	}
+	fmt.Fprintf(w, "Look at it:\n  %s         figures of today, by queue (add: agents, site, --json, --help)\n"+
+		"  NATS %s, subjects %s\n", ask, d.bus.URL(), subjects.All())
 	if d.cfg.NATS.URL == "" {
-		fmt.Fprintf(w, "                        log in with user:password from %s\n", filepath.Join(d.cfg.Data, bus.WallboardFile))
+		fmt.Fprintf(w, "    log in with user:password from %s; connectors/bus/docs/subjects.md describes every message\n", filepath.Join(d.cfg.Data, bus.WallboardFile))
 	}
 }
 
