@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"log/slog"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -73,12 +74,13 @@ func TestIntakeKeeps(t *testing.T) {
 	if err := l.store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	in := NewIntake(l.store, nil)
+	tried := make(chan struct{}, 16)
+	in := NewIntake(l.store, slog.New(slog.NewTextHandler(signal(tried), nil)))
 	ctx, cancel := context.WithCancel(context.Background())
 	ran := make(chan error)
 	go func() { ran <- in.Run(ctx) }()
 	in.Take(&metrics.Sealed{Switch: "fs1", Interval: 7})
-	time.Sleep(20 * time.Millisecond)
+	<-tried // it said that it cannot store
 	if in.Pending() != 1 {
 		t.Errorf("%d are pending", in.Pending())
 	}
@@ -86,4 +88,12 @@ func TestIntakeKeeps(t *testing.T) {
 	if err := <-ran; err == nil || err.Error() != `1 intervals are lost: `+storage.ErrClosed.Error() {
 		t.Errorf("error is %v", err)
 	}
+}
+
+// signal tells of every write.
+type signal chan struct{}
+
+func (s signal) Write(p []byte) (int, error) {
+	s <- struct{}{}
+	return len(p), nil
 }
