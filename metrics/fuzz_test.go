@@ -224,4 +224,11 @@ func TestFoundByFuzzing(t *testing.T) {
 			rapid.MakeFuzz(playEvents(n, test.events).conserved)(t, nil)
 		})
 	}
+	t.Run("a first stamp so late that no interval ends after it", func(t *testing.T) {
+		tracker := NewTracker(NewNames(), Options{})
+		// Not Apply: it would seal intervals for ever, as their ends overflow.
+		if at, ok := tracker.clock(&Event{Kind: ClockTick, At: math.MaxInt64}); ok && IntervalOf(at).End()+tracker.opt.SealAfter < at {
+			t.Errorf("the stamp %d is believed, and the end of its interval is %d", at, IntervalOf(at).End())
+		}
+	})
 }

@@ -60,6 +60,7 @@ const (
 	// maxGap is the longest gap whose intervals are marked unobserved one by one.
 	maxGap         Millis = 31 * 24 * 3600 * 1000
 	maxClockJump   Millis = 24 * 3600 * 1000
+	maxStamp       Millis = 253_402_300_799_999 // the end of the year 9999
 	agreeOnJump           = 8
 	shortCallLimit Millis = 10_000
 	missedAfter    Millis = 1_000
@@ -198,7 +199,7 @@ func (t *Tracker) Apply(e *Event) {
 func (t *Tracker) clock(e *Event) (Millis, bool) {
 	at := e.At
 	switch {
-	case at <= 0:
+	case at <= 0 || at > maxStamp:
 		if t.now == 0 {
 			t.Faults.Clock++
 			return 0, false

@@ -254,7 +254,7 @@ func untold() (*Translator, *metrics.Tracker) {
 // detector, the full number runs without it, for the name of the tests.
 func many() int {
 	if raceEnabled {
-		return 100_000
+		return 30_000
 	}
 	return 1_000_000
 }
@@ -391,7 +391,7 @@ func TestTruncatedAnywhere(t *testing.T) {
 	}
 	step := 1
 	if raceEnabled {
-		step = 7 // every byte is cut at without the race detector
+		step = 29 // every byte is cut at without the race detector
 	}
 	frames := 0
 	for cut := 0; cut <= len(b); cut++ {
