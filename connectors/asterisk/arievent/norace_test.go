@@ -1,0 +1,5 @@
+//go:build !race
+
+package arievent
+
+const raceEnabled = false
