@@ -1,5 +1,7 @@
 package metrics
 
+import "slices"
+
 // agent is what is known of an agent. Its state is derived from these facts
 // alone, so that no order of events can leave it between two.
 type agent struct {
@@ -9,11 +11,11 @@ type agent struct {
 	reason ReasonID
 	// idle: the switch holds calls back until the agent says that it is ready.
 	idle      bool
-	ringing   int    // open offers
-	rungFor   *visit // the latest of these
-	picked    *visit // picked up, not yet connected
-	visit     *visit // talks on
-	otherLegs int    // own calls outside the queues
+	ringing   int      // open offers
+	rungFor   *visit   // the latest of these
+	picked    *visit   // picked up, not yet connected
+	visits    []*visit // talks on: two at once where the queues ring who is in a call
+	otherLegs int      // own calls outside the queues
 	queue     QueueID
 
 	wrapUp      Millis // the agent's wrap-up time, where the switch tells it
@@ -34,14 +36,37 @@ func (a *agent) nextGen() uint32 {
 	return a.gen
 }
 
+// leave takes a visit off the agent, and tells whether the agent talked on it.
+func (a *agent) leave(v *visit) bool {
+	i := slices.Index(a.visits, v)
+	if i >= 0 {
+		a.visits = slices.Delete(a.visits, i, i+1)
+	}
+	return i >= 0
+}
+
+// endAcrossGap ends what the agent is seen to talk on no longer, now that
+// something else is seen of the agent: visits of which nothing was heard since
+// the switch was out of sight.
+func (t *Tracker) endAcrossGap(a *agent, but *visit) {
+	for i := len(a.visits) - 1; i >= 0; i-- {
+		if v := a.visits[i]; v != but && v.acrossGap {
+			t.endUnseen(v, v.lastSeen(t))
+		}
+	}
+}
+
 // derive tells what the agent is doing. Talking goes before everything; a call
 // outside the queues counts only for who is logged in.
 func (a *agent) derive() (State, ReasonID) {
+	for _, v := range a.visits {
+		if v.held == 0 {
+			return Talking, 0
+		}
+	}
 	switch {
-	case a.visit != nil && a.visit.held != 0:
+	case len(a.visits) > 0:
 		return Holding, 0
-	case a.visit != nil:
-		return Talking, 0
 	case a.ringing > 0:
 		return RingingState, 0
 	case a.status == UnknownStatus:
@@ -149,9 +174,7 @@ func (t *Tracker) agentFree(e *Event, at Millis) {
 	} else if v != nil && a.picked != v {
 		t.timers.push(timer{at: at + overdueOffer, kind: offerOverdue, visit: v, agent: a.id, gen: v.gen})
 	}
-	if a.visit != nil && a.visit.acrossGap {
-		t.endUnseen(a.visit, a.visit.lastSeen(t))
-	}
+	t.endAcrossGap(a, nil)
 	t.restate(a, at)
 }
 
@@ -162,5 +185,8 @@ func (t *Tracker) agentsUnknown(at Millis) {
 			a.status, a.reason, a.idle, a.wrapUntil = UnknownStatus, 0, false, 0
 			t.restate(a, at)
 		}
+	}
+	for i := range t.serving {
+		t.serving[i].paused = false
 	}
 }

@@ -56,6 +56,7 @@ const (
 	LongestIdle
 	UnobservedTime
 	CallerGoneCount
+	Consults
 	numCounters
 )
 
@@ -123,6 +124,7 @@ var counterInfo = [numCounters]CounterInfo{
 	LoggedInTime:        {"logged_in_ms", "ms", false, "the sum of the state times"},
 	LongestIdle:         {"longest_idle_ms", "ms", true, "longest unbroken stretch of available"},
 	CallerGoneCount:     {"caller_gone", "1", false, "the agent picked up, but the caller had gone: neither answered nor cancelled while it rang"},
+	Consults:            {"consults", "1", false, "times a talking agent turned to a colleague while the caller waited; not holds"},
 	UnobservedTime:      {"unobserved_ms", "ms", false, "time in which the switch could not be seen"},
 }
 

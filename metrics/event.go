@@ -51,8 +51,12 @@ const (
 	// then it is the one that Agent picked up last.
 	Connected
 	// Disconnected: the agent's part of Visit ended at At, on leg Peer; By and
-	// Moved tell what the agent's leg shows.
+	// Moved tell what the agent's leg shows. With GoesOn the queue's call goes on
+	// without the agent, and VisitLeft comes when it is over.
 	Disconnected
+	// Consulted: Agent, who talks in Visit on Leg, turned to somebody else while
+	// the caller waits. The hold that was made for it is none.
+	Consulted
 
 	// AgentStatus: Agent is LoggedOut, Ready or Paused (for Reason), in all queues.
 	AgentStatus
@@ -65,6 +69,8 @@ const (
 	// MemberAdded and MemberRemoved: Agent serves Queue, or no longer does.
 	MemberAdded
 	MemberRemoved
+	// MemberPaused: Agent is Paused (for Reason) in Queue, or Ready again there.
+	MemberPaused
 
 	// SwitchDown: the switch says that it is stopping: whoever leaves a queue
 	// from now on is its doing.
@@ -235,6 +241,8 @@ type Event struct {
 	// LegGone tells that a leg no longer exists: the caller's with VisitLeft, the
 	// agent's with Disconnected.
 	LegGone bool
+	// GoesOn goes with Disconnected.
+	GoesOn bool
 
 	Agent  AgentID
 	Queue  QueueID

@@ -14,6 +14,7 @@ func (t *Tracker) switchLost(at Millis) {
 			t.countIdle(a, at)
 		}
 	}
+	t.countPauses(at)
 	t.blind, t.blindSince, t.marked = true, at, at
 	t.Live.blind.Store(true)
 }
@@ -37,6 +38,9 @@ func (t *Tracker) switchUp(e *Event, at Millis) {
 			a.idleSince = a.since
 			t.Live.agents.at(a.row).counted.Store(int64(a.since))
 		}
+	}
+	for i := range t.serving {
+		t.serving[i].since = max(t.serving[i].since, at)
 	}
 	for v := t.open; v != nil; v = v.next {
 		v.acrossGap = v.state != gone

@@ -34,9 +34,7 @@ func (t *Tracker) addOffer(v *visit, id AgentID, at Millis) {
 	if a.status == UnknownStatus {
 		a.status = Ready // only who is logged in is rung
 	}
-	if a.visit != nil && a.visit != v && a.visit.acrossGap {
-		t.endUnseen(a.visit, a.visit.lastSeen(t))
-	}
+	t.endAcrossGap(a, v)
 	a.wrapUntil, a.idle = 0, false
 	a.ringing++
 	a.rungFor, a.queue = v, v.queue.id

@@ -49,6 +49,7 @@ func (t *Tracker) flush(to Millis) {
 		t.countState(a, seen)
 		t.countIdle(a, seen)
 	}
+	t.countPauses(seen)
 	for v := t.open; v != nil; v = v.next {
 		if v.state == talking {
 			t.countTalk(v, seen)

@@ -103,8 +103,9 @@ type Tracker struct {
 	freeLegs   []*leg
 	freeVisits []*visit
 
-	pairs   Pairs // agent, queue
-	pauses  Pairs // agent, reason
+	pairs   Pairs     // agent, queue
+	pauses  Pairs     // agent, reason
+	serving []serving // by the number of the (agent, queue) pair
 	sealed  Interval
 	windows []*Window // open, in order
 	late    []*Window // corrections to sealed intervals
@@ -165,7 +166,7 @@ func (t *Tracker) Apply(e *Event) {
 		t.legEnded(e, at)
 	case VisitJoined:
 		t.visitJoined(e, at)
-	case VisitLeft, OfferStarted, OfferAnswered, OfferEnded, Disconnected:
+	case VisitLeft, OfferStarted, OfferAnswered, OfferEnded, Disconnected, Consulted:
 		t.visitEvent(e, at)
 	case Connected:
 		t.connected(e, at)
@@ -177,8 +178,8 @@ func (t *Tracker) Apply(e *Event) {
 		if a := t.agentOf(e.Agent); a != nil {
 			a.wrapUp, a.wrapUpKnown = Millis(e.Value), true
 		}
-	case MemberAdded, MemberRemoved:
-		t.pairs.ID(uint32(e.Agent), uint32(e.Queue))
+	case MemberAdded, MemberRemoved, MemberPaused:
+		t.member(e, at)
 	case SwitchDown:
 		t.down = true
 	case SwitchLost:
@@ -199,7 +200,10 @@ func (t *Tracker) Apply(e *Event) {
 func (t *Tracker) clock(e *Event) (Millis, bool) {
 	at := e.At
 	switch {
-	case at <= 0 || at > maxStamp:
+	case at > maxStamp:
+		t.Faults.Clock++
+		return t.now, t.now != 0
+	case at <= 0:
 		if t.now == 0 {
 			t.Faults.Clock++
 			return 0, false

@@ -48,6 +48,7 @@ type visit struct {
 	partial   bool // its beginning was not seen
 	unseen    bool // its end was not seen
 	acrossGap bool // nothing was heard of it since the switch was lost
+	goesOn    bool // the queue's call goes on without the agent
 
 	ahead, behind *visit // in the queue's line
 	inLine        bool

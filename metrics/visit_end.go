@@ -74,6 +74,10 @@ func (t *Tracker) leave(v *visit, o Outcome, at Millis) {
 		o = Unobserved
 	}
 	v.outcome, v.left = o, max(at, v.joined)
+	if o == JoinRefused {
+		t.refused(v)
+		return
+	}
 	wait := v.left - v.joined
 	q := t.row(v.left, QueueRow, uint32(v.queue.id))
 	q.begin()
@@ -95,6 +99,17 @@ func (t *Tracker) leave(v *visit, o Outcome, at Millis) {
 	} else {
 		cohort.Observe(LeftWaits, wait, 1)
 	}
+	v.queue.leave(v)
+	t.showQueue(v.queue)
+	v.agent = 0
+	t.conclude(v)
+}
+
+// refused takes a joining back: Asterisk tells only a moment after that the
+// queue did not let the caller in.
+func (t *Tracker) refused(v *visit) {
+	t.row(v.joined, QueueRow, uint32(v.queue.id)).Add(Offered, -1)
+	t.row(v.left, QueueRow, uint32(v.queue.id)).Add(JoinRefusedCount, 1)
 	v.queue.leave(v)
 	t.showQueue(v.queue)
 	v.agent = 0

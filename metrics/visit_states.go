@@ -109,6 +109,10 @@ func (t *Tracker) whileTalking(v *visit, e *Event, at Millis) {
 	case LegResumed:
 		t.resume(v, at)
 		t.restate(t.agentOf(v.agent), at)
+	case Consulted:
+		if e.Agent == v.agent {
+			t.consulted(v, at)
+		}
 	case Disconnected:
 		if e.Agent == v.agent {
 			t.agentsPart(v, e, at)

@@ -33,10 +33,8 @@ func (t *Tracker) connect(v *visit, at Millis) {
 		v.offered++
 		t.countOffer(v, a, Offers, v.answered)
 	}
-	if a.visit != nil && a.visit != v && a.visit.acrossGap {
-		t.endUnseen(a.visit, a.visit.lastSeen(t))
-	}
-	a.visit, a.picked, a.queue = v, nil, v.queue.id
+	t.endAcrossGap(a, v)
+	a.visits, a.picked, a.queue = append(a.visits, v), nil, v.queue.id
 	a.wrapUntil, a.idle = 0, false
 	t.restate(a, v.answered)
 }
@@ -49,6 +47,19 @@ func (t *Tracker) resume(v *visit, at Millis) {
 	t.countHold(v, at)
 	v.holdSum += max(0, at-v.held)
 	v.held = 0
+}
+
+// consulted takes back the hold that was made in order to consult: the agent
+// talks, and with whom is not the queue's matter. What an interval's end has
+// counted of it stays.
+func (t *Tracker) consulted(v *visit, at Millis) {
+	if v.held != 0 {
+		v.holdSum += v.holdFrom - max(v.held, v.answered)
+		v.holds--
+		v.held = 0
+	}
+	t.countOffer(v, t.agentOf(v.agent), Consults, at)
+	t.restate(t.agentOf(v.agent), at)
 }
 
 // countTalk adds talk up to a moment to the counters.
@@ -82,6 +93,7 @@ func (t *Tracker) visitSpan(v *visit, c Counter, from, to Millis) {
 // call, and is parted from the caller up to 0.1 s before the report.
 func (t *Tracker) agentsPart(v *visit, e *Event, at Millis) {
 	v.takeAgents(e)
+	v.goesOn = e.GoesOn
 	switch {
 	case e.LegGone || v.agentGone:
 		t.endTalk(v, at)
@@ -109,12 +121,12 @@ func (t *Tracker) endTalk(v *visit, at Millis) {
 	v.queue.busy--
 	t.showQueue(v.queue)
 	v.state = ending
-	if a := t.agentOf(v.agent); a != nil && a.visit == v {
-		a.visit = nil
+	if a := t.agentOf(v.agent); a != nil && a.leave(v) {
 		wrap := a.wrapUp
 		if !a.wrapUpKnown {
 			wrap = v.queue.settings.WrapUp
 		}
+		a.queue = v.queue.id
 		if wrap > 0 && a.status != LoggedOut {
 			a.wrapUntil = v.ended + wrap
 			t.timers.push(timer{at: a.wrapUntil, kind: wrapUpOver, agent: a.id, gen: a.nextGen()})
@@ -135,7 +147,7 @@ func (t *Tracker) callersPart(v *visit, e *Event, at Millis) {
 	if e.LegGone && v.callerGone == 0 {
 		v.callerGone = at
 	}
-	v.released = true
+	v.released, v.goesOn = true, false
 	if v.state == talking && (e.LegGone || v.unbridged != 0 || t.legs[v.agentLeg] == nil) {
 		if v.unbridged != 0 {
 			at = min(at, v.unbridged)

@@ -30,7 +30,7 @@ func (t *Tracker) overdue(v *visit, at Millis) {
 			t.finish(v)
 		}
 	case ending:
-		if at >= v.ended+overdueEnd {
+		if at >= v.ended+overdueEnd && !v.goesOn {
 			t.finish(v)
 		}
 	}

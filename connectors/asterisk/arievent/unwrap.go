@@ -1,6 +1,9 @@
 package arievent
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+)
 
 // Unwrap takes a line of a recording: an event as it is, or in a wrapper that
 // says when it was received, {"rx":epoch,"ev":{…}}. It returns the event, and
@@ -29,4 +32,20 @@ func Unwrap(line []byte) (event []byte, wrapped bool, err error) {
 		return line, false, nil
 	}
 	return line[from:to], true, nil
+}
+
+// Stamp reads an event's time stamp and nothing else; 0 where there is none.
+func Stamp(event []byte) int64 {
+	const key = `"timestamp":"`
+	i := bytes.Index(event, []byte(key))
+	if i < 0 {
+		return 0
+	}
+	rest := event[i+len(key):]
+	end := bytes.IndexByte(rest, '"')
+	if end < 0 {
+		return 0
+	}
+	ms, _ := ParseStamp(rest[:end])
+	return ms
 }

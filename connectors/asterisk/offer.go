@@ -1,0 +1,141 @@
+package asterisk
+
+import (
+	"tallyd/connectors/asterisk/arievent"
+	"tallyd/metrics"
+)
+
+// offer is a member being rung for a stay.
+type offer struct {
+	stay   *stay
+	member *member
+	ch     *channel   // the channel that Queue dialled, or what took its place
+	leg    metrics.ID // what Queue dialled, by which facts name it
+	phone  *channel   // the phone behind a Local channel, where there is one
+	picked bool
+	held   metrics.Millis // on hold since
+	closed bool
+}
+
+// dial takes that one channel rings another.
+func (t *Translator) dial(e *arievent.Event, at metrics.Millis) {
+	peer := t.channel(&e.Peer)
+	if peer == nil {
+		t.Counts.Ignored++
+		return
+	}
+	if len(e.DialStatus) == 0 {
+		if caller := t.channel(&e.Caller); caller != nil {
+			t.rings(caller, peer, e, at)
+		}
+		return
+	}
+	o := peer.offer
+	if o == nil || o.ch != peer || o.closed {
+		return
+	}
+	switch string(e.DialStatus) {
+	case "RINGING", "PROGRESS", "PROCEEDING":
+	case "ANSWER":
+		o.picked = true
+		if o.stay.winner == nil {
+			o.stay.winner = o
+		}
+	case "CANCEL":
+		if next := t.channel(&e.Forwarded); next != nil && len(e.Forward) > 0 {
+			peer.offer, next.offer, o.ch = nil, o, next // the phone forwards its calls
+			return
+		}
+		cause := metrics.CallerLeft
+		if o.stay.winner != nil {
+			cause = metrics.TakenElsewhere
+		}
+		t.endOffer(o, cause, at)
+	default: // NOANSWER (a refusal too), BUSY, CONGESTION, CHANUNAVAIL
+		t.endOffer(o, metrics.NoAnswer, at)
+	}
+}
+
+// rings takes that a call to a phone begins.
+func (t *Translator) rings(caller, peer *channel, e *arievent.Event, at metrics.Millis) {
+	if isQueue(&e.Caller) {
+		if caller.bridged && !caller.bridge.IsZero() {
+			return
+		}
+		s := t.present(caller, &e.Caller, at)
+		if peer.offer != nil || len(s.offers) >= maxOffers {
+			return
+		}
+		interf := e.DialString
+		if len(interf) == 0 {
+			interf = device(e.Peer.Name)
+		}
+		m := t.member(interf)
+		if m == nil {
+			return
+		}
+		t.serves(m, s.queue)
+		o := &offer{stay: s, member: m, ch: peer, leg: peer.id}
+		peer.offer = o
+		if peer.half == nil {
+			t.learn(device(e.Peer.Name), m)
+			peer.member = m
+		}
+		s.offers = append(s.offers, o)
+		t.put(metrics.Event{Kind: metrics.OfferStarted, At: at, Leg: s.leg, Visit: s.leg, Queue: s.queue, Agent: m.agent, Peer: o.leg})
+		return
+	}
+	// The dialplan behind a Local channel that a queue rang calls the phone.
+	far := caller.other()
+	if far == nil {
+		return
+	}
+	o := far.offer
+	if o == nil {
+		o = far.behind
+	}
+	if o == nil || peer.offer != nil {
+		return
+	}
+	peer.behind = o
+	if peer.half == nil {
+		o.phone = peer
+		t.learn(device(e.Peer.Name), o.member)
+		peer.member = o.member
+	}
+}
+
+// endOffer ends an offer that came to nothing.
+func (t *Translator) endOffer(o *offer, cause metrics.Cause, at metrics.Millis) {
+	if o.closed {
+		return
+	}
+	t.closeOffer(o)
+	s := o.stay
+	if s.winner == o {
+		s.winner = nil
+	}
+	t.put(metrics.Event{Kind: metrics.OfferEnded, At: at, Leg: s.leg, Visit: s.leg, Queue: s.queue, Agent: o.member.agent, Peer: o.leg, Cause: cause})
+}
+
+func (t *Translator) closeOffer(o *offer) {
+	o.closed = true
+	s := o.stay
+	for i, x := range s.offers {
+		if x == o {
+			s.offers = append(s.offers[:i], s.offers[i+1:]...)
+			return
+		}
+	}
+}
+
+// offeredGone takes that the channel which a queue dialled was destroyed.
+func (t *Translator) offeredGone(o *offer, at metrics.Millis) {
+	s := o.stay
+	if s.state == talking && s.winner == o {
+		t.agentGone(s, at)
+		return
+	}
+	// Dial says so first, unless the member hung up on an announcement.
+	t.endOffer(o, metrics.Failed, at)
+}

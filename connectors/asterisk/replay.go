@@ -1,0 +1,129 @@
+package asterisk
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"tallyd/connectors/asterisk/ami"
+	"tallyd/connectors/asterisk/arievent"
+)
+
+// ErrTruncated: a recording ends in the middle of an event.
+var ErrTruncated = errors.New("the recording ends in the middle of an event")
+
+// Replay reads recorded ARI events, one a line, bare or as {"rx":epoch,"ev":{…}},
+// to their end. Where a recording of the manager interface is given, its
+// messages are taken in between, by their own time stamps. Between two
+// recordings the caller calls Translator.Lost: they are segments with a gap
+// between.
+func Replay(ctx context.Context, events io.Reader, manager *Manager, t *Translator) error {
+	lines := bufio.NewReaderSize(events, 256<<10)
+	var long []byte
+	offset := int64(0)
+	for n := 0; ; n++ {
+		line, err := lines.ReadSlice('\n')
+		size := int64(len(line))
+		for err == bufio.ErrBufferFull && len(long) <= arievent.MaxEvent {
+			long = append(long, line...)
+			line, err = lines.ReadSlice('\n')
+			size += int64(len(line))
+		}
+		if len(long) > 0 {
+			long = append(long, line...)
+			line = long
+		}
+		if err != nil && err != io.EOF {
+			return err
+		}
+		if err := t.line(line, offset, err == io.EOF, manager); err != nil {
+			return err
+		}
+		if err == io.EOF {
+			return manager.until(1<<63-1, t)
+		}
+		offset += size
+		long = long[:0]
+		if n&0x3ff == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+}
+
+// line takes one line of a recording; the last one may be cut off.
+func (t *Translator) line(line []byte, offset int64, last bool, manager *Manager) error {
+	for len(line) > 0 && (line[len(line)-1] == '\n' || line[len(line)-1] == '\r' || line[len(line)-1] == ' ') {
+		line = line[:len(line)-1]
+	}
+	if len(line) == 0 {
+		return nil
+	}
+	event, _, err := arievent.Unwrap(line)
+	if err == nil && last && !json.Valid(event) {
+		err = ErrTruncated
+	}
+	if err != nil {
+		if last {
+			return fmt.Errorf("%w (at byte %d)", ErrTruncated, offset)
+		}
+		t.Counts.Events++
+		t.Counts.Malformed++
+		return nil
+	}
+	if manager != nil {
+		if at := arievent.Stamp(event); at != 0 {
+			if err := manager.until(at, t); err != nil {
+				return err
+			}
+		}
+	}
+	t.Event(event, offset)
+	return nil
+}
+
+// Manager is a recording of the manager interface that is played beside one of
+// ARI.
+type Manager struct {
+	in    *ami.Reader
+	ahead *ami.Message // read, but not due yet
+	err   error
+}
+
+// NewManager returns a player of a recording; nil for none.
+func NewManager(r io.Reader) *Manager { return &Manager{in: ami.NewReader(r)} }
+
+// until takes the messages up to a moment. One without a time stamp is taken at
+// once: what ARI told of last is then the time.
+func (m *Manager) until(at int64, t *Translator) error {
+	if m == nil {
+		return nil
+	}
+	for {
+		if m.ahead == nil {
+			if m.err != nil {
+				return nil // the end of it was told of before
+			}
+			m.ahead, m.err = m.in.Next()
+			switch {
+			case m.err == io.EOF:
+				return nil
+			case errors.Is(m.err, ami.ErrTruncated):
+				return fmt.Errorf("manager interface: %w", ErrTruncated)
+			case m.err != nil:
+				return fmt.Errorf("manager interface: %w", m.err)
+			}
+		}
+		stamp := m.ahead.Millis()
+		if stamp == 0 {
+			stamp = m.ahead.Received
+		}
+		if stamp > at {
+			return nil
+		}
+		t.AMI(m.ahead)
+		m.ahead = nil
+	}
+}
