@@ -58,7 +58,8 @@ func (t *Translator) dial(e *arievent.Event, at metrics.Millis) {
 
 // rings takes that a call to a phone begins.
 func (t *Translator) rings(caller, peer *channel, e *arievent.Event, at metrics.Millis) {
-	if isQueue(&e.Caller) {
+	// After a subroutine on the caller the snapshot may show that still.
+	if isQueue(&e.Caller) || caller.stay != nil && caller.stay.state == inLine {
 		if caller.bridged && !caller.bridge.IsZero() {
 			return
 		}

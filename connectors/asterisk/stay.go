@@ -47,8 +47,9 @@ type stay struct {
 
 	bridge   metrics.ID
 	ender    ender
-	partOver bool // the agent's part was told to be over
-	departed bool // the caller runs another application
+	third    *channel // who joined the two, or came in the caller's place
+	partOver bool     // the agent's part was told to be over
+	departed bool     // the caller runs another application
 }
 
 type ender uint8
@@ -206,7 +207,11 @@ func (t *Translator) status(c *channel, e *arievent.Event, at metrics.Millis) {
 		if s := c.stay; s != nil && s.state == talking {
 			s.departed = true
 			if s.ender == nobodyYet {
-				t.ended(s, agentEnded, at)
+				who := agentEnded
+				if s.winner.ch.bridge == s.bridge {
+					who = callerEnded // by a transfer that put somebody else in its place
+				}
+				t.ended(s, who, at)
 			}
 			t.finish(s, at)
 		}

@@ -7,12 +7,12 @@ import (
 	"tallyd/metrics"
 )
 
-// enteredBridge takes that a channel joined a bridge: a caller the agent's, or
-// an agent the caller's.
+// enteredBridge takes that a channel joined a bridge: a caller the agent's, an
+// agent the caller's, or another channel in the place of one of them.
 func (t *Translator) enteredBridge(c *channel, e *arievent.Event, at metrics.Millis) {
 	c.bridge, c.bridgedAt = metrics.MakeID(e.Bridge.ID), at
-	if o := c.offer; o != nil && o.ch == c && !o.stay.bridge.IsZero() && o.stay.winner == o && c.bridge == o.stay.bridge {
-		t.back(o, at) // from a consultation
+	if s := t.talks[c.bridge]; s != nil && c != s.ch && c != s.winner.ch {
+		t.replaces(c, s)
 		return
 	}
 	if s := c.stay; s != nil && s.ch == c && (s.state == inLine || s.state == left) {
@@ -24,9 +24,46 @@ func (t *Translator) enteredBridge(c *channel, e *arievent.Event, at metrics.Mil
 		}
 		return
 	}
-	if o := c.offer; o != nil && o.ch == c && !o.closed && o.stay.state != talking && o.stay.ch.bridge == c.bridge {
-		t.connect(o.stay, o, c.bridge, o.stay.ch.bridgedAt)
+	o := c.offer
+	if o == nil || o.ch != c {
+		return
 	}
+	switch s := o.stay; {
+	case s.state == talking && s.winner == o && c.bridge == s.bridge:
+		t.put(metrics.Event{Kind: metrics.LegResumed, At: at, Leg: o.leg}) // back from a consultation
+	case s.state == talking && s.winner == o:
+		if s.ender == nobodyYet && s.ch.bridge == s.bridge {
+			t.consult(o, at)
+		}
+	case !o.closed && s.ch.bridge == c.bridge:
+		t.connect(s, o, c.bridge, s.ch.bridgedAt)
+	}
+}
+
+// replaces puts a channel in the place of half a Local channel that Asterisk
+// optimises away: it is the phone behind it, or comes from the bridge that the
+// other half is in.
+func (t *Translator) replaces(c *channel, s *stay) {
+	w := s.winner
+	switch {
+	case c.behind != nil && c.behind == w || leadsTo(w.ch, c):
+		w.ch.offer, w.ch, c.offer = nil, c, w
+		if w.phone == c {
+			w.phone = nil
+		}
+	case leadsTo(s.ch, c):
+		s.ch.stay, s.ch, c.stay = nil, c, s
+		c.transferring = false
+	default:
+		s.third = c
+	}
+}
+
+// leadsTo tells whether a channel came from the bridge at the far end of a Local
+// channel.
+func leadsTo(local, c *channel) bool {
+	far := local.other()
+	return far != nil && !c.before.IsZero() && (c.before == far.bridge || c.before == far.before)
 }
 
 func among(id metrics.ID, b *arievent.Bridge) bool {
@@ -57,54 +94,9 @@ func (t *Translator) connect(s *stay, o *offer, bridge metrics.ID, at metrics.Mi
 // may be replaced by the channel that a Local channel led to, or come back from
 // a consultation.
 func (t *Translator) leftBridge(c *channel, e *arievent.Event, at metrics.Millis) {
-	bridge := metrics.MakeID(e.Bridge.ID)
-	if c.bridge == bridge {
+	if bridge := metrics.MakeID(e.Bridge.ID); c.bridge == bridge {
 		c.bridge, c.before, c.bridgedAt = metrics.ID{}, bridge, at
 	}
-	s := t.talks[bridge]
-	if s == nil {
-		return
-	}
-	w := s.winner
-	switch c {
-	case s.ch:
-		if n := t.successor(c, &e.Bridge, s); n != nil {
-			c.stay, s.ch, n.stay = nil, n, s
-			n.transferring = false
-		}
-	case w.ch:
-		if n := t.successor(c, &e.Bridge, s); n != nil {
-			c.offer, w.ch, n.offer = nil, n, w
-			if w.phone == n {
-				w.phone = nil
-			}
-			return
-		}
-		if s.ender == nobodyYet && !c.transferring && c.hungUp == 0 && s.ch.bridge == s.bridge {
-			t.consult(w, at)
-		}
-	}
-}
-
-// successor finds the channel that took the place of half a Local channel in a
-// bridge, when Asterisk optimised it away: it came from the bridge that the
-// other half was in.
-func (t *Translator) successor(c *channel, b *arievent.Bridge, s *stay) *channel {
-	far := c.other()
-	if c.half == nil {
-		return nil
-	}
-	for _, id := range b.Channels() {
-		n := t.channels[metrics.MakeID(id)]
-		if n == nil || n == s.ch || n == s.winner.ch || n == c {
-			continue
-		}
-		if n == s.winner.phone && c == s.winner.ch || n.behind != nil && n.behind == c.offer ||
-			far != nil && !n.before.IsZero() && (n.before == far.bridge || n.before == far.before) {
-			return n
-		}
-	}
-	return nil
 }
 
 // elsewhere tells whether a channel is in another bridge now: it consults.
@@ -130,11 +122,6 @@ func (t *Translator) consults(m *member, at metrics.Millis) {
 	}
 }
 
-// back takes that the agent is with the caller again.
-func (t *Translator) back(o *offer, at metrics.Millis) {
-	t.put(metrics.Event{Kind: metrics.LegResumed, At: at, Leg: o.leg})
-}
-
 // held takes a hold or its end, on whichever side the phone is that asked for it.
 func (t *Translator) held(c *channel, hold bool, at metrics.Millis) {
 	out := metrics.Event{Kind: metrics.LegResumed, At: at}
@@ -155,15 +142,15 @@ func (t *Translator) held(c *channel, hold bool, at metrics.Millis) {
 	t.put(out)
 }
 
-// hangup takes that a channel was asked to hang up. The first of the two that
-// are in the queue's bridge ended the call, unless a transfer moves it.
+// hangup takes that a channel was asked to hang up. The first of the two ended
+// the call, unless a transfer moves it, or the agent is away consulting.
 func (t *Translator) hangup(c *channel, at metrics.Millis) {
 	if c.hungUp == 0 {
 		c.hungUp = at
 	}
 	if s := c.stay; s != nil && s.ch == c {
 		switch {
-		case s.state == talking && s.ender == nobodyYet && !c.transferring && c.bridge == s.bridge:
+		case s.state == talking && s.ender == nobodyYet && !c.transferring:
 			t.ended(s, callerEnded, at)
 		case s.state == left && s.abandoned != 0:
 			t.leave(s, metrics.Abandoned, false)
@@ -222,6 +209,9 @@ func (t *Translator) finish(s *stay, at metrics.Millis) {
 	}
 	t.over(s)
 	t.put(out)
+	if x := s.third; s.ender == callerEnded && x != nil && x.bridge == s.bridge && s.winner.ch.bridge == s.bridge {
+		t.goesOn(s.winner.ch, s.winner.member.agent, at)
+	}
 }
 
 // agentGone takes that the agent's channel was destroyed. Where nothing told who
@@ -257,7 +247,7 @@ func (t *Translator) phoneGone(o *offer, c *channel, at metrics.Millis) {
 // dialplan.
 func (t *Translator) blindTransfer(e *arievent.Event, at metrics.Millis) {
 	s := t.talks[metrics.MakeID(e.Bridge.ID)]
-	if s == nil || string(e.Result) != "Success" || s.state != talking {
+	if s == nil || string(e.Result) != "Success" || s.ender != nobodyYet {
 		return
 	}
 	agent := s.winner.ch
@@ -274,8 +264,8 @@ func (t *Translator) attendedTransfer(e *arievent.Event, at metrics.Millis) {
 	}
 	for _, b := range [2]*arievent.Bridge{&e.FirstLegBridge, &e.SecondBridge} {
 		s := t.talks[metrics.MakeID(b.ID)]
-		if s == nil || s.state != talking {
-			continue
+		if s == nil || s.ender != nobodyYet {
+			continue // a party had hung up before
 		}
 		agent := s.winner.ch
 		t.transferred(s, attendedTransferred, at)
