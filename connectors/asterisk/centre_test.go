@@ -1,15 +1,23 @@
 package asterisk
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"testing"
 	"time"
 
 	"tallyd/connectors/asterisk/lab"
 	"tallyd/connectors/asterisk/queuelog"
+	"tallyd/metrics"
 )
 
 // required tells whether a part must not be left out.
@@ -33,16 +41,29 @@ func start(t *testing.T, ctx context.Context, version string, opt lab.Options) *
 	return a
 }
 
+// variants are the ways in which Asterisks are set up.
+var variants = map[string]lab.Options{
+	"22": {SystemName: "ast22"},
+	"16": {Zone: "Asia/Kolkata", NoSetVars: true}, // half hours in the zone, unique ids without a prefix, no variables
+}
+
+// TestCentre plays a call centre of two minutes against real Asterisks, records
+// it, and holds what is counted against the switch's own logs and the phones'.
 func TestCentre(t *testing.T) {
+	seed, _ := strconv.ParseUint(cmp.Or(os.Getenv("TALLYD_SEED"), "1"), 10, 64)
 	for _, version := range lab.Versions {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
 			ctx, stop := context.WithTimeout(context.Background(), 5*time.Minute)
 			defer stop()
-			a := start(t, ctx, version, lab.Options{SystemName: "ast" + version})
+			opt := variants[version]
+			if os.Getenv("TALLYD_SWAP") != "" {
+				opt = variants[map[string]string{"22": "16", "16": "22"}[version]]
+			}
+			a := start(t, ctx, version, opt)
 			folder := t.TempDir()
 			if keep := os.Getenv("TALLYD_RECORDINGS"); keep != "" {
-				folder = filepath.Join(keep, version)
+				folder = filepath.Join(keep, fmt.Sprint(version, "-", seed))
 				if err := os.MkdirAll(folder, 0o755); err != nil {
 					t.Fatal(err)
 				}
@@ -51,17 +72,14 @@ func TestCentre(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			log, err := lab.Centre{Seed: 1, Calls: 130, Length: 100 * time.Second}.Play(ctx, a)
+			log, err := lab.Centre{Seed: seed, Calls: 130, Length: 100 * time.Second}.Play(ctx, a)
 			if err != nil {
 				t.Fatal(err)
 			}
 			for _, f := range log.Faults {
 				t.Errorf("phones: %v", f)
 			}
-			if err := rec.Close(); err != nil {
-				t.Fatal(err)
-			}
-			if err := a.Logs(folder); err != nil {
+			if err := errors.Join(rec.Close(), a.Logs(folder), writePhones(folder, log)); err != nil {
 				t.Fatal(err)
 			}
 			compareLogs(t, folder)
@@ -69,33 +87,34 @@ func TestCentre(t *testing.T) {
 	}
 }
 
+func writePhones(folder string, log *lab.Log) error {
+	b, err := json.MarshalIndent(log.Answers, "", " ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(folder+"/phones.json", b, 0o644)
+}
+
+// TestRecorded compares recordings that a folder holds, one each in a folder of
+// its own, as TestCentre leaves them.
+func TestRecorded(t *testing.T) {
+	folders, err := filepath.Glob(cmp.Or(os.Getenv("TALLYD_RECORDINGS"), "testdata") + "/*/phones.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range folders {
+		t.Run(filepath.Base(filepath.Dir(f)), func(t *testing.T) { compareLogs(t, filepath.Dir(f)) })
+	}
+}
+
+// compareLogs replays a recording with and without the manager interface and
+// holds both against what the switch and the phones wrote down.
 func compareLogs(t *testing.T, folder string) {
 	t.Helper()
-	r := newReplayed()
-	ari, err := os.Open(folder + "/ari-events.jsonl")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ari.Close()
-	man, err := os.Open(folder + "/ami-events.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer man.Close()
-	if err := Replay(context.Background(), ari, NewManager(man), r.translator); err != nil {
-		t.Fatal(err)
-	}
-	r.finish()
-	f, err := os.Open(folder + "/queue_log")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	entries, faults, err := queuelog.Read(f)
-	if err != nil || len(faults) > 0 {
-		t.Fatal(err, faults)
-	}
-	result := queuelog.Compare(queuelog.Visits(entries), r.contacts, r.translator.Name)
+	alone, both := replayFolder(t, folder, false), replayFolder(t, folder, true)
+	entries := readQueueLog(t, folder)
+	visits := queuelog.Visits(entries)
+	result := queuelog.Compare(visits, both.contacts, both.translator.Name)
 	for _, d := range result.Differences {
 		if d.Reason == "" {
 			t.Error(d)
@@ -103,17 +122,212 @@ func compareLogs(t *testing.T, folder string) {
 			t.Log(d)
 		}
 	}
-	t.Logf("%d visits compared, %d refused, %+v", result.Compared, result.Refused, r.translator.Counts)
+	compareWaits(t, folder, visits, both.contacts)
+	compareRings(t, entries, both)
+	comparePhones(t, folder, both)
+	sameCalls(t, alone, both)
+	conserved(t, both)
+	t.Logf("%d visits compared, %d refused, %+v", result.Compared, result.Refused, both.translator.Counts)
 }
 
-// TestRecorded compares recordings that a folder holds, one each in a folder of
-// its own, with their queue_log.
-func TestRecorded(t *testing.T) {
-	folders, err := filepath.Glob(os.Getenv("TALLYD_RECORDINGS") + "/*/queue_log")
+func replayFolder(t *testing.T, folder string, withAMI bool) *replayed {
+	t.Helper()
+	r := newReplayed()
+	var m *Manager
+	if withAMI {
+		m = NewManager(openEither(t, folder+"/ami-events.txt"))
+	}
+	if err := Replay(context.Background(), openEither(t, folder+"/ari-events.jsonl"), m, r.translator); err != nil {
+		t.Fatal(err)
+	}
+	r.finish()
+	return r
+}
+
+func readQueueLog(t *testing.T, folder string) []queuelog.Entry {
+	t.Helper()
+	entries, faults, err := queuelog.Read(openEither(t, folder+"/queue_log"))
+	if err != nil || len(faults) > 0 {
+		t.Fatal(err, faults)
+	}
+	return entries
+}
+
+// compareWaits holds waits against the channel event log, where that tells one
+// stay of a call from the next.
+func compareWaits(t *testing.T, folder string, visits []*queuelog.Visit, contacts []metrics.Contact) {
+	t.Helper()
+	rows, err := lab.ReadCEL(openEither(t, folder+"/cel-Master.csv"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range folders {
-		t.Run(filepath.Base(filepath.Dir(f)), func(t *testing.T) { compareLogs(t, filepath.Dir(f)) })
+	stays := map[string]int{}
+	for _, v := range visits {
+		stays[v.ID]++
+	}
+	joined := map[string]int{}
+	for _, c := range contacts {
+		joined[c.Leg]++
+	}
+	type call struct{ start, bridged, end time.Time }
+	calls := map[string]*call{}
+	for _, r := range rows {
+		c := calls[r.ID]
+		switch {
+		case r.Type == "APP_START" && r.App == "Queue" && c == nil:
+			calls[r.ID] = &call{start: r.At}
+		case r.Type == "BRIDGE_ENTER" && c != nil && c.bridged.IsZero():
+			c.bridged = r.At
+		case (r.Type == "APP_END" && r.App == "Queue" || r.Type == "HANGUP") && c != nil && c.end.IsZero():
+			c.end = r.At
+		}
+	}
+	compared := 0
+	for _, v := range contacts {
+		c := calls[v.Leg]
+		if c == nil || stays[v.Leg] != 1 || joined[v.Leg] != 1 {
+			continue
+		}
+		want := c.end.Sub(c.start)
+		if v.Outcome == metrics.Answered {
+			want = c.bridged.Sub(c.start)
+			if c.bridged.IsZero() {
+				continue // another channel took its place
+			}
+		} else if c.end.IsZero() {
+			continue
+		}
+		compared++
+		if off := int64(v.Wait()) - want.Milliseconds(); off > 15 || off < -15 {
+			t.Errorf("visit %s in queue %s (%v): wait %d ms, CEL has %d", v.Visit, v.Queue, v.Outcome, v.Wait(), want.Milliseconds())
+		}
+	}
+	if compared < len(contacts)/2 {
+		t.Errorf("%d of %d waits could be compared", compared, len(contacts))
+	}
+}
+
+// compareRings holds rings that nobody answered against RINGNOANSWER, by queue.
+func compareRings(t *testing.T, entries []queuelog.Entry, r *replayed) {
+	t.Helper()
+	want := map[string]int64{}
+	for _, e := range entries {
+		if e.Event == "RINGNOANSWER" {
+			want[e.Queue]++
+		}
+	}
+	for k, x := range r.sum {
+		if got := x.Get(metrics.MissedCount) + x.Get(metrics.RejectedCount); k.Kind == metrics.QueueRow && got != want[k.Name] {
+			t.Errorf("queue %s: %d rings not answered, queue_log has %d", k.Name, got, want[k.Name])
+		}
+	}
+}
+
+// comparePhones holds each agent's talk against the agents' own phones.
+func comparePhones(t *testing.T, folder string, r *replayed) {
+	t.Helper()
+	var answers []lab.Answer
+	if err := json.NewDecoder(openEither(t, folder+"/phones.json")).Decode(&answers); err != nil {
+		t.Fatal(err)
+	}
+	byPhone := map[string][]lab.Answer{}
+	for _, a := range answers {
+		byPhone[a.Phone] = append(byPhone[a.Phone], a)
+	}
+	for _, c := range r.contacts {
+		if c.Outcome != metrics.Answered {
+			continue
+		}
+		phone := phoneOf(c.Agent)
+		best := math.Inf(1)
+		var talk float64
+		for _, a := range byPhone[phone] {
+			if off := math.Abs(float64(a.At.UnixMilli() - int64(c.Answered))); off < best {
+				best, talk = off, float64(a.Ended.Sub(a.At).Milliseconds())
+			}
+		}
+		late := 150.0
+		if c.Queue == "ordered" {
+			late += 1000 // memberdelay
+		}
+		if best > late {
+			t.Errorf("visit %s: answered by %s at %d, its phone says %.0f ms off", c.Visit, c.Agent, c.Answered, best)
+			continue
+		}
+		// A phone that asks for a transfer counts on until that is done.
+		if off := talk - float64(c.Talk()); off > late+700 || off < -150 {
+			t.Errorf("visit %s (%s, %v): talk %d ms, the phone says %.0f", c.Visit, c.Agent, c.EndedBy, c.Talk(), talk)
+		}
+	}
+}
+
+// phoneOf is the number in an interface.
+func phoneOf(interf string) string {
+	for i := range interf {
+		if interf[i] == '1' && i+4 <= len(interf) {
+			return interf[i : i+4]
+		}
+	}
+	return ""
+}
+
+// sameCalls: the manager interface adds to what is known of agents, and changes
+// no count of calls.
+func sameCalls(t *testing.T, a, b *replayed) {
+	t.Helper()
+	if len(a.contacts) != len(b.contacts) {
+		t.Fatalf("%d visits with ARI alone, %d with AMI", len(a.contacts), len(b.contacts))
+	}
+	for i := range a.contacts {
+		if a.contacts[i] != b.contacts[i] {
+			t.Errorf("with ARI alone %+v, with AMI %+v", a.contacts[i], b.contacts[i])
+		}
+	}
+	keys := slices.SortedFunc(maps.Keys(b.sum), func(a, b metrics.Key) int { return cmp.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	for _, k := range keys {
+		for c := metrics.Offered; c <= metrics.ShortCalls; c++ {
+			x, y := a.sum[k], b.sum[k]
+			if x != nil && x.Get(c) != y.Get(c) || x == nil && y.Get(c) != 0 {
+				t.Errorf("%v: %v differs with and without AMI", k, c)
+			}
+		}
+	}
+}
+
+// conserved holds of any recording.
+func conserved(t *testing.T, r *replayed) {
+	t.Helper()
+	open := map[string]int64{}
+	for _, c := range r.contacts {
+		if c.Outcome == metrics.InProgress {
+			open[c.Queue]++
+		}
+	}
+	for k, x := range r.sum {
+		switch k.Kind {
+		case metrics.QueueRow:
+			sum := open[k.Name]
+			for _, c := range []metrics.Counter{metrics.AnsweredCount, metrics.AbandonedCount, metrics.TimedOutCount, metrics.LeftEmptyCount,
+				metrics.ExitedByKeyCount, metrics.WithdrawnCount, metrics.SwitchFailedCount, metrics.UnobservedCount} {
+				sum += x.Get(c)
+			}
+			if sum != x.Get(metrics.Offered) {
+				t.Errorf("queue %s: offered %d, outcomes %d", k.Name, x.Get(metrics.Offered), sum)
+			}
+			if n := x.Get(metrics.UnobservedCount) + x.Get(metrics.EndedUnknown) + x.Get(metrics.UnseenOffers); n != 0 {
+				t.Errorf("queue %s: %d ends were not seen", k.Name, n)
+			}
+		case metrics.AgentRow:
+			var sum int64
+			for s := metrics.Available; s <= metrics.OnOtherCall; s++ {
+				sum += x.Get(s.Counter())
+			}
+			if sum != x.Get(metrics.LoggedInTime) {
+				t.Errorf("agent %s: states %d ms, logged in %d ms", k.Name, sum, x.Get(metrics.LoggedInTime))
+			}
+		}
+	}
+	if n := len(r.translator.channels); n > 40 {
+		t.Errorf("%d channels are still remembered", n)
 	}
 }

@@ -19,7 +19,9 @@ type channel struct {
 	behind *offer // as the phone that such a Local channel leads to
 
 	bridge, before metrics.ID     // the one it is in; the one it was in before
-	bridged        bool           // Queue bridged it, and may still run
+	bridged        bool           // Queue bridged it, and may still run,
+	data           string         // with this argument,
+	shown          bool           // and was shown again since
 	bridgedAt      metrics.Millis // when it entered or left a bridge last
 	hungUp         metrics.Millis // when it was asked to hang up
 	key            metrics.Millis // when it pressed a key last
@@ -33,6 +35,7 @@ type channel struct {
 	// whether it was granted.
 	request string
 
+	void    bool       // another channel took its place; what it still shows was that one's
 	told    bool       // the tracker was told of it as a leg
 	onward  metrics.ID // the leg under which the agent's call goes on outside the queue
 	leaving bool       // its end was seen

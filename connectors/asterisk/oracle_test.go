@@ -43,6 +43,15 @@ func open(t testing.TB, name string) io.Reader {
 	return z
 }
 
+// openEither opens a file, or its compressed form.
+func openEither(t testing.TB, name string) io.Reader {
+	t.Helper()
+	if _, err := os.Stat(name); err != nil {
+		name += ".gz"
+	}
+	return open(t, name)
+}
+
 func newReplayed() *replayed {
 	r := &replayed{names: metrics.NewNames(), sum: map[metrics.Key]*metrics.Rollup{}}
 	r.tracker = metrics.NewTracker(r.names, metrics.Options{

@@ -68,8 +68,11 @@ func isQueue(c *arievent.Channel) bool { return string(c.App) == "Queue" }
 // dialplan takes that a channel began another application or moved in the
 // dialplan.
 func (t *Translator) dialplan(c *channel, e *arievent.Event, at metrics.Millis) {
+	if c.void {
+		return
+	}
 	if isQueue(&e.Channel) {
-		if t.inside(c) {
+		if t.inside(c) || c.ghost(e.Channel.AppData) {
 			return // the application that runs already, at another place
 		}
 		t.enter(c, e.Channel.AppData, e.Channel.CallerNumber, at)
@@ -97,6 +100,18 @@ func (t *Translator) dialplan(c *channel, e *arievent.Event, at metrics.Millis) 
 	s.departed = true
 }
 
+// ghost tells whether Queue is shown for the first time again after it bridged
+// the caller, unchanged: then the caller was sent to another place of the
+// dialplan and the application is about to end. Mostly that shows while the
+// caller is still in the bridge, but not where parking times out.
+func (c *channel) ghost(data []byte) bool {
+	if !c.bridged || c.shown || string(data) != c.data {
+		return false
+	}
+	c.shown = true
+	return true
+}
+
 // inside tells whether a channel is where Queue keeps it: in line, or in the
 // bridge with the agent, or with whom the agent joined it to.
 func (t *Translator) inside(c *channel) bool {
@@ -115,6 +130,7 @@ func (t *Translator) enter(c *channel, data, number []byte, at metrics.Millis) *
 	name = bytes.TrimSpace(name)
 	s := &stay{ch: c, leg: c.id, joined: at, queue: metrics.QueueID(t.names.Intern(metrics.QueueName, name))}
 	c.stay, c.key, c.transferring, c.wrapper, c.bridged = s, 0, false, false, false
+	c.data, c.shown = string(data), false
 	t.put(metrics.Event{Kind: metrics.VisitJoined, At: at, Leg: s.leg, Visit: s.leg, Queue: s.queue, Caller: metrics.MakeCaller(number)})
 	return s
 }
@@ -155,7 +171,7 @@ func (t *Translator) varset(c *channel, e *arievent.Event, at metrics.Millis) {
 		t.granted(c, e, at)
 		return
 	}
-	if !isQueue(&e.Channel) && (c.stay == nil || c.stay.state != inLine) {
+	if c.void || !isQueue(&e.Channel) && (c.stay == nil || c.stay.state != inLine) {
 		return // set by a dialplan, or for a subroutine
 	}
 	switch e.Variable {
@@ -204,6 +220,7 @@ func (t *Translator) status(c *channel, e *arievent.Event, at metrics.Millis) {
 	case "WITHDRAW":
 		t.statusLeft(c, metrics.Withdrawn, at)
 	case "CONTINUE": // the agent hung up, and the caller goes on
+		c.bridged = false
 		if s := c.stay; s != nil && s.state == talking {
 			s.departed = true
 			if s.ender == nobodyYet {

@@ -262,6 +262,7 @@ func (t *Translator) attendedTransfer(e *arievent.Event, at metrics.Millis) {
 	if string(e.Result) != "Success" || string(e.DestinationType) == "threeway" {
 		return
 	}
+	defer t.standsIn(e)
 	for _, b := range [2]*arievent.Bridge{&e.FirstLegBridge, &e.SecondBridge} {
 		s := t.talks[metrics.MakeID(b.ID)]
 		if s == nil || s.ender != nobodyYet {
@@ -272,6 +273,26 @@ func (t *Translator) attendedTransfer(e *arievent.Event, at metrics.Millis) {
 		if id := agent.id.String(); string(e.FirstLeg.ID) != id && string(e.SecondLeg.ID) != id {
 			t.goesOn(agent, s.winner.member.agent, at) // the caller's side was transferred to the agent
 		}
+	}
+}
+
+// standsIn takes that a caller was put into the place of the one who stood in
+// line for it: an agent who consulted a queue and transferred before anybody
+// there answered. The stay goes on, under another channel.
+func (t *Translator) standsIn(e *arievent.Event) {
+	next := t.channel(&e.Transferee)
+	if next == nil {
+		return
+	}
+	for _, leg := range [2]*arievent.Channel{&e.SecondLeg, &e.FirstLeg} {
+		c := t.channels[metrics.MakeID(leg.ID)]
+		if c == nil || c == next || c.stay == nil || c.stay.state != inLine || next.stay != nil {
+			continue
+		}
+		next.stay, c.stay.ch, c.stay = c.stay, next, nil
+		next.data, next.bridged, next.shown, next.transferring = c.data, false, false, false
+		c.void = true
+		return
 	}
 }
 

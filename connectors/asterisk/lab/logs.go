@@ -2,29 +2,22 @@ package lab
 
 import (
 	"encoding/csv"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
 )
 
-// CELRow is one row of the channel event log.
+// CELRow is one row of the channel event log, which knows the calls to the
+// microsecond and nothing of queues.
 type CELRow struct {
 	Type, App, Data, ID string
 	At                  time.Time
 }
 
-// CEL reads the channel event log, which knows the calls to the microsecond and
-// nothing of queues.
-func (a *Asterisk) CEL() ([]CELRow, error) { return ReadCEL(a.Dir("log/cel-custom/Master.csv")) }
-
-// ReadCEL reads a file that the lab's cel_custom.conf made.
-func ReadCEL(name string) ([]CELRow, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	r := csv.NewReader(f)
+// ReadCEL reads what the lab's cel_custom.conf made.
+func ReadCEL(in io.Reader) ([]CELRow, error) {
+	r := csv.NewReader(in)
 	r.FieldsPerRecord, r.LazyQuotes = -1, true
 	all, err := r.ReadAll()
 	if err != nil {

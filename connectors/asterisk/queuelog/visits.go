@@ -22,6 +22,12 @@ type Visit struct {
 func Visits(entries []Entry) []*Visit {
 	var all []*Visit
 	latest := map[string]*Visit{} // by unique id
+	ends := map[string]bool{}     // unique ids whose waits have an end of their own
+	for i := range entries {
+		if _, ok := waits[entries[i].Event]; ok {
+			ends[entries[i].ID] = true
+		}
+	}
 	var talking []*Visit
 	for i := range entries {
 		e := &entries[i]
@@ -33,6 +39,9 @@ func Visits(entries []Entry) []*Visit {
 		v := latest[e.ID]
 		if v != nil && v.Queue != e.Queue {
 			v = nil
+		}
+		if waited, ok := waits[e.Event]; ok && (v == nil || v.Outcome != metrics.InProgress) {
+			v = standsIn(all, ends, e, e.Number(waited))
 		}
 		switch e.Event {
 		case "CONNECT":
@@ -62,6 +71,21 @@ func Visits(entries []Entry) []*Visit {
 		}
 	}
 	return all
+}
+
+// waits are the events that end a wait, and which argument tells how long it was.
+var waits = map[string]int{"CONNECT": 0, "ABANDON": 2, "EXITWITHTIMEOUT": 2, "EXITEMPTY": 2, "WITHDRAW": 2, "EXITWITHKEY": 3}
+
+// standsIn finds the visit of a caller whom a transfer put into the place of the
+// one who had joined: another unique id, the same queue, and just as long ago.
+func standsIn(all []*Visit, ends map[string]bool, e *Entry, waited int64) *Visit {
+	for i := len(all) - 1; i >= 0; i-- {
+		v := all[i]
+		if off := e.At - waited - v.Joined; v.Queue == e.Queue && !ends[v.ID] && v.Outcome == metrics.InProgress && off >= -1 && off <= 1 {
+			return v
+		}
+	}
+	return nil
 }
 
 func (v *Visit) leave(e *Entry, o metrics.Outcome, wait int) {
