@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"tallyd/connectors/source"
 	"tallyd/metrics"
 )
 
@@ -55,24 +55,14 @@ func (c *Config) orDefaults() {
 	c.Log = c.Log.With("switch", c.Name)
 }
 
-// Health is how the connection fares.
-type Health struct {
-	Connected  bool
-	Since      time.Time // of the present connection, or of the loss of the last
-	Error      string    // why it is not connected, or what is wrong with it
-	Counts     Counts
-	Connects   int64
-	Overflowed int64 // facts dropped because counting fell behind
-	LastEvent  metrics.Millis
-}
-
 // Connector keeps one switch attached. New opens nothing; Run connects.
 type Connector struct {
 	cfg        Config
 	tracker    *metrics.Tracker
 	translator *Translator
-	ring       *ring
-	health     atomic.Pointer[Health]
+	bell       *source.Bell
+	ring       *source.Ring[metrics.Event]
+	health     atomic.Pointer[source.Health]
 
 	// of the goroutine that reads
 	connects   int64
@@ -83,22 +73,38 @@ type Connector struct {
 // New returns a connector that feeds the tracker, whose only writer Run becomes.
 func New(cfg Config, names *metrics.Names, tracker *metrics.Tracker) *Connector {
 	cfg.orDefaults()
-	c := &Connector{cfg: cfg, tracker: tracker, ring: newRing(cfg.Buffer)}
+	c := &Connector{cfg: cfg, tracker: tracker, bell: source.NewBell()}
+	c.ring = source.NewRing[metrics.Event](cfg.Buffer, c.bell)
 	c.translator = NewTranslator(names, c.hand)
-	c.health.Store(&Health{Error: "not connected yet"})
+	c.health.Store(&source.Health{Error: "not connected yet"})
 	return c
 }
 
 // Health may be called from any goroutine.
-func (c *Connector) Health() Health { return *c.health.Load() }
+func (c *Connector) Health() source.Health { return *c.health.Load() }
 
 // hand passes a fact on, or drops it while counting is behind: the switch is
 // never made to wait.
 func (c *Connector) hand(e *metrics.Event) {
-	if c.overflow || !c.ring.put(e) {
+	slot := c.ring.Slot()
+	if c.overflow || slot == nil {
 		c.overflow = true
 		c.overflowed++
+		return
 	}
+	*slot = *e
+	c.ring.Put()
+}
+
+// count gives the tracker one fact, if there is one.
+func (c *Connector) count() bool {
+	e := c.ring.Next()
+	if e == nil {
+		return false
+	}
+	c.tracker.Apply(e)
+	c.ring.Done()
+	return true
 }
 
 // Run attaches, and attaches again whenever the connection is lost, until ctx
@@ -107,11 +113,11 @@ func (c *Connector) hand(e *metrics.Event) {
 func (c *Connector) Run(ctx context.Context) error {
 	var counting sync.WaitGroup
 	done, stop := context.WithCancel(context.Background())
-	counting.Go(func() { c.ring.take(done, c.tracker.Apply, c.cfg.Counted) })
+	counting.Go(func() { c.bell.Serve(done, c.count, c.cfg.Counted, time.Hour, func() {}) })
 	defer counting.Wait()
 	defer stop()
 
-	wait := c.cfg.RetryMin
+	backoff := source.Backoff{Min: c.cfg.RetryMin, Max: c.cfg.RetryMax}
 	for ctx.Err() == nil {
 		began := time.Now()
 		err := c.session(ctx)
@@ -119,19 +125,9 @@ func (c *Connector) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			break
 		}
-		if time.Since(began) > c.cfg.RetryMax {
-			wait = c.cfg.RetryMin // it held for a while: a new trouble
-		}
-		if errors.Is(err, ErrPassword) || errors.Is(err, ErrAccess) {
-			wait = max(wait, c.cfg.RetryMax/2) // only people can mend that
-		}
-		pause := wait/2 + rand.N(wait) // half to one and a half: no herd
+		pause := backoff.After(time.Since(began), errors.Is(err, ErrPassword) || errors.Is(err, ErrAccess))
 		c.cfg.Log.Warn("not attached to the switch", "err", err, "retry_in", pause.Round(time.Millisecond))
-		wait = min(2*wait, c.cfg.RetryMax)
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
+		source.Sleep(ctx, pause)
 	}
 	return ctx.Err()
 }
@@ -155,7 +151,7 @@ func (c *Connector) lost(err error) {
 // The facts that were dropped are a gap: it is opened, and the caller asks for
 // a snapshot to close it.
 func (c *Connector) regain() bool {
-	if !c.overflow || c.ring.used() > len(c.ring.slots)/2 {
+	if !c.overflow || c.ring.Used() > c.ring.Len()/2 {
 		return false
 	}
 	c.overflow = false
@@ -164,7 +160,7 @@ func (c *Connector) regain() bool {
 	return true
 }
 
-func (c *Connector) put(h Health) {
+func (c *Connector) put(h source.Health) {
 	h.Counts, h.Connects, h.Overflowed, h.LastEvent = c.translator.Counts, c.connects, c.overflowed, c.translator.Last()
 	c.health.Store(&h)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"tallyd/connectors/freeswitch/eventsocket"
+	"tallyd/connectors/source"
 	"tallyd/metrics"
 )
 
@@ -68,7 +69,7 @@ func (c *Connector) session(ctx context.Context) error {
 	}
 	c.connects++
 	c.cfg.Log.Info("attached to the switch", "address", c.cfg.Address)
-	c.put(Health{Connected: true, Since: time.Now()})
+	c.put(source.Health{Connected: true, Since: time.Now()})
 	return s.read()
 }
 

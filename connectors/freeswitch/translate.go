@@ -4,21 +4,14 @@ import (
 	"bytes"
 
 	"tallyd/connectors/freeswitch/eventsocket"
+	"tallyd/connectors/source"
 	"tallyd/metrics"
 )
-
-// Counts tells what a stream held.
-type Counts struct {
-	Events    int64 // whole events of any kind
-	Ignored   int64 // of these, those that say nothing that is counted
-	Malformed int64 // of these, those whose content could not be read
-	Unknown   int64 // frames of an unknown content type
-}
 
 // Translator turns events of one FreeSWITCH into facts. One goroutine uses it.
 type Translator struct {
 	// Counts may be read when no call is under way.
-	Counts Counts
+	Counts source.Counts
 
 	names   *metrics.Names
 	sink    func(*metrics.Event)
