@@ -10,6 +10,7 @@ import (
 // channel is what is known of one of Asterisk's channels.
 type channel struct {
 	id     metrics.ID
+	heard  int64   // the latest event that named it
 	member *member // whose device it is, where known
 	half   *pair   // of a Local channel
 	second bool    // it is the ;2 half, which runs the dialplan
@@ -19,6 +20,7 @@ type channel struct {
 	behind *offer // as the phone that such a Local channel leads to
 
 	bridge, before metrics.ID     // the one it is in; the one it was in before
+	movedOn        bool           // what it was last seen to run, it was seen in a bridge
 	bridged        bool           // Queue bridged it, and may still run,
 	data           string         // with this argument,
 	shown          bool           // and was shown again since
@@ -63,12 +65,13 @@ func (t *Translator) channel(in *arievent.Channel) *channel {
 	}
 	id := metrics.MakeID(in.ID)
 	if c := t.channels[id]; c != nil {
+		c.heard = t.Counts.Events
 		return c
 	}
 	if len(t.channels) >= maxChannels {
 		return nil
 	}
-	c := &channel{id: id}
+	c := &channel{id: id, heard: t.Counts.Events}
 	t.channels[id] = c
 	base, half := cutHalf(in.Name)
 	switch half {
@@ -161,6 +164,9 @@ func (t *Translator) goesOn(c *channel, agent metrics.AgentID, at metrics.Millis
 // destroyed takes a channel's end, and what ends with it.
 func (t *Translator) destroyed(c *channel, at metrics.Millis) {
 	c.leaving = true
+	if t.asking && len(t.endedSince) < maxChannels {
+		t.endedSince[c.id] = true
+	}
 	if s := c.stay; s != nil && s.ch == c {
 		t.callerGone(s, at)
 	}

@@ -34,6 +34,7 @@ type service struct {
 	queue  metrics.QueueID
 	paused bool
 	reason metrics.ReasonID
+	listed uint32 // by the manager interface, last
 }
 
 // roll is all members.
@@ -44,7 +45,8 @@ type roll struct {
 	away        map[string]bool // devices that cannot be reached
 	// ami tells that the manager interface reports members and pauses: then what
 	// ARI shows of them is not needed.
-	ami bool
+	ami     bool
+	listing uint32 // counts the lists
 }
 
 func newRoll() roll {
@@ -208,8 +210,7 @@ func (t *Translator) deviceState(name, state []byte, at metrics.Millis) {
 		}
 		return
 	}
-	away := string(state) == "UNAVAILABLE" || string(state) == "INVALID"
-	t.reach(string(name), away, at)
+	t.reach(string(name), away(string(state)), at)
 }
 
 // cutPause takes <queue>_pause_<interface> apart. A queue's name may hold
@@ -353,8 +354,30 @@ func (t *Translator) AMI(m *ami.Message) {
 		t.memberEvent(m, string(event), at)
 		return
 	}
-	if string(event) == "Shutdown" {
+	switch string(event) {
+	case "Shutdown":
 		t.put(metrics.Event{Kind: metrics.SwitchDown, At: at})
+	case "QueueEntry": // who waits, and how long: the answer to QueueStatus
+		if wait, ok := m.Int("Wait"); ok && at > 0 && len(t.waiting) < maxChannels {
+			t.waiting[metrics.MakeID(m.Get("Uniqueid"))] = at - metrics.Millis(wait*1000)
+		}
+	}
+}
+
+// listMembers notes that the manager interface will tell of all members: who is
+// not among them serves no more.
+func (t *Translator) listMembers() {
+	t.members.ami = true
+	t.members.listing++
+}
+
+func (t *Translator) membersListed(at metrics.Millis) {
+	for _, m := range t.members.list {
+		for _, s := range slices.Clone(m.queues) {
+			if s.listed != t.members.listing {
+				t.quits(m, s.queue, at)
+			}
+		}
 	}
 }
 
@@ -395,6 +418,7 @@ func (t *Translator) memberEvent(in *ami.Message, event string, at metrics.Milli
 		t.put(metrics.Event{Kind: metrics.AgentWrapUp, At: at, Agent: m.agent, Value: wrap * 1000})
 	}
 	t.joins(m, q, at)
+	m.service(q).listed = t.members.listing
 	if paused, ok := in.Int("Paused"); ok {
 		reason := in.Get("PausedReason")
 		if len(reason) == 0 {

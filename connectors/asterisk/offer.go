@@ -34,6 +34,9 @@ func (t *Translator) dial(e *arievent.Event, at metrics.Millis) {
 	if o == nil || o.ch != peer || o.closed {
 		return
 	}
+	if caller := t.channel(&e.Caller); caller != nil && caller.void {
+		return // it goes on ringing for who took that caller's place
+	}
 	switch string(e.DialStatus) {
 	case "RINGING", "PROGRESS", "PROCEEDING":
 	case "ANSWER":

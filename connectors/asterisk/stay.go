@@ -71,6 +71,7 @@ func (t *Translator) dialplan(c *channel, e *arievent.Event, at metrics.Millis) 
 	if c.void {
 		return
 	}
+	c.movedOn = !c.bridge.IsZero()
 	if isQueue(&e.Channel) {
 		if t.inside(c) || c.ghost(e.Channel.AppData) {
 			return // the application that runs already, at another place
@@ -142,8 +143,8 @@ func (t *Translator) missed(c *channel, in *arievent.Channel, at metrics.Millis)
 	switch {
 	case c.wrapper:
 		at = c.wrapperAt
-	case c.bridged && c.bridgedAt > 0:
-		at = c.bridgedAt
+	case (c.bridged || c.movedOn) && c.bridge.IsZero() && c.bridgedAt > 0:
+		at = c.bridgedAt // it was sent there from the bridge that it left then
 	}
 	return t.enter(c, in.AppData, in.CallerNumber, at)
 }

@@ -2,16 +2,15 @@ package asterisk
 
 import (
 	"tallyd/connectors/asterisk/arievent"
+	"tallyd/connectors/source"
 	"tallyd/metrics"
 )
 
-// Counts tells what the streams held.
+// Counts tells what the streams held. Events are ARI's; the unknown ones are
+// ignored too.
 type Counts struct {
-	Events    int64 // ARI events of any kind
-	Ignored   int64 // of these, those that say nothing that is counted
-	Malformed int64 // of these, those that could not be read
-	Unknown   int64 // of the ignored ones, those of a type never heard of
-	AMI       int64 // messages of the manager interface
+	source.Counts
+	AMI int64 // messages of the manager interface
 }
 
 // What is remembered of a hostile or broken stream is bounded.
@@ -41,13 +40,20 @@ type Translator struct {
 	locals   map[string]*pair // Local channels, by their name without ;1 or ;2
 	talks    map[metrics.ID]*stay
 	members  roll
+
+	// of a snapshot
+	begun      int64 // events from this one on are newer than it
+	asking     bool
+	endedSince map[metrics.ID]bool           // channels that ended since it was begun
+	waiting    map[metrics.ID]metrics.Millis // since when who waits waits, as the manager interface lists it
 }
 
 // NewTranslator returns a translator that hands each fact to sink, which must
 // not keep the pointer.
 func NewTranslator(names *metrics.Names, sink func(*metrics.Event)) *Translator {
 	return &Translator{names: names, sink: sink, channels: map[metrics.ID]*channel{}, locals: map[string]*pair{},
-		talks: map[metrics.ID]*stay{}, members: newRoll()}
+		talks: map[metrics.ID]*stay{}, members: newRoll(),
+		endedSince: map[metrics.ID]bool{}, waiting: map[metrics.ID]metrics.Millis{}}
 }
 
 // Event takes one ARI event, as JSON, that begins at an offset of the stream.

@@ -204,3 +204,10 @@ func (r *Reader) Greeting() ([]byte, error) {
 	_, err := r.line()
 	return r.m.buf, err
 }
+
+// CopyTo copies a message, which else is valid until the next one is read, into
+// one whose space is used again.
+func (m *Message) CopyTo(to *Message) {
+	*to = Message{Received: m.Received, Offset: m.Offset, Cut: m.Cut,
+		fields: append(to.fields[:0], m.fields...), buf: append(to.buf[:0], m.buf...)}
+}

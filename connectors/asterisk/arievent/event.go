@@ -56,6 +56,11 @@ type Channel struct {
 	present         bool
 }
 
+// MakeChannel is a channel of which no more is known than its id and name.
+func MakeChannel(id, name string) Channel {
+	return Channel{ID: []byte(id), Name: []byte(name), present: true}
+}
+
 // Present tells whether the event named this channel.
 func (c *Channel) Present() bool { return c.present }
 
