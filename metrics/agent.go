@@ -7,6 +7,7 @@ import "slices"
 type agent struct {
 	id     AgentID
 	row    uint32
+	shared bool // has logins at other switches too
 	status Status
 	reason ReasonID
 	// idle: the switch holds calls back until the agent says that it is ready.
@@ -105,11 +106,11 @@ func (t *Tracker) restate(a *agent, at Millis) {
 		t.countIdle(a, at)
 	}
 	a.idleSince = at
-	if state == PausedState {
+	if state == PausedState && !a.shared {
 		r.Add(Pauses, 1)
 		t.row(at, PauseRow, t.pauses.ID(uint32(a.id), uint32(reason))).Add(Pauses, 1)
 	}
-	if a.state == Offline && state.LoggedIn() {
+	if a.state == Offline && state.LoggedIn() && !a.shared {
 		r.Add(Logins, 1)
 	}
 	a.state, a.stateReason, a.since, a.entered = state, reason, at, at
@@ -123,14 +124,18 @@ func (t *Tracker) showAgent(a *agent) {
 
 // countIdle raises the longest idle stretch by the present one, up to a moment.
 func (t *Tracker) countIdle(a *agent, to Millis) {
-	if a.state == Available && to > a.idleSince {
+	if a.state == Available && to > a.idleSince && !a.shared {
 		t.row(to-1, AgentRow, a.row).Raise(LongestIdle, int64(to-a.idleSince))
 	}
 }
 
 // countState adds the state's time up to a moment.
 func (t *Tracker) countState(a *agent, to Millis) {
-	if a.state.LoggedIn() && to > a.since {
+	if a.shared {
+		if a.state != Unknown {
+			t.keepSpan(a, a.state, a.since, to)
+		}
+	} else if a.state.LoggedIn() && to > a.since {
 		t.span(AgentRow, a.row, stateCounter[a.state], a.since, to)
 		t.span(AgentRow, a.row, LoggedInTime, a.since, to)
 		if a.state == WrappingUp && a.queue != 0 {

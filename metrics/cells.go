@@ -143,6 +143,7 @@ type Window struct {
 	// Revision is 0 for the interval itself and counts its corrections.
 	Revision int
 	rows     [rowKinds]Rows
+	spans    atomic.Pointer[[]Span]
 }
 
 // Rows returns the array of one kind.

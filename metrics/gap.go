@@ -72,7 +72,11 @@ func (t *Tracker) markUnobserved(to Millis) {
 		}
 	}
 	for _, a := range t.agents {
-		if a != nil && a.state != Offline {
+		switch {
+		case a == nil || a.state == Offline:
+		case a.shared:
+			t.keepSpan(a, Unknown, from, to)
+		default:
 			t.span(AgentRow, a.row, UnobservedTime, from, to)
 		}
 	}

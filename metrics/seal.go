@@ -15,6 +15,8 @@ type Sealed struct {
 	Correction bool
 	Rollups    []Rollup
 	Contacts   []Contact
+	// Spans are the stretches of state of agents of several switches, for People.
+	Spans []NamedSpan
 }
 
 // seal closes an interval: counts what is under way up to its end, hands its
@@ -74,8 +76,8 @@ func (t *Tracker) hand(w *Window, contacts []Contact) {
 		return
 	}
 	s := &Sealed{Switch: t.opt.Switch, Interval: w.Interval, Correction: w.Revision > 0, Contacts: contacts}
-	s.Rollups = t.Rollups(w)
-	if len(s.Rollups) > 0 || len(s.Contacts) > 0 {
+	s.Rollups, s.Spans = t.Rollups(w), t.Spans(w)
+	if len(s.Rollups) > 0 || len(s.Contacts) > 0 || len(s.Spans) > 0 || t.opt.Shared != nil {
 		t.opt.Sealed(s)
 	}
 }

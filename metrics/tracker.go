@@ -30,6 +30,10 @@ type Options struct {
 	Queue func(name string) QueueSettings
 	// SealAfter is how long after its end an interval waits for late events.
 	SealAfter Millis
+	// Shared tells whether an agent has logins at other switches too; nil where
+	// there is one switch. Such an agent's states are handed over as Spans, for
+	// People to count.
+	Shared func(agent string) bool
 	// CallerKey keys the hashes of callers' numbers.
 	CallerKey []byte
 	// Sealed receives each closed interval, and each correction of one.
@@ -295,6 +299,7 @@ func (t *Tracker) agentOf(id AgentID) *agent {
 	a := t.agents[id]
 	if a == nil {
 		a = &agent{id: id, row: uint32(id)}
+		a.shared = t.opt.Shared != nil && t.opt.Shared(t.names.Name(AgentName, uint32(id)))
 		t.agents[id] = a
 		t.Live.agents.at(uint32(id))
 	}
