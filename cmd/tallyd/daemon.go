@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -8,17 +9,21 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
 	"tallyd/cmd/tallyd/config"
 	"tallyd/connectors/api"
+	"tallyd/connectors/asterisk"
 	"tallyd/connectors/bus"
 	"tallyd/connectors/freeswitch"
 	"tallyd/connectors/freeswitch/playback"
+	"tallyd/connectors/source"
 	"tallyd/metrics"
 	"tallyd/storage"
 )
@@ -29,6 +34,8 @@ type daemon struct {
 	log      *slog.Logger
 	store    *storage.Store
 	intake   *api.Intake
+	people   *metrics.People // nil where nobody has logins at several switches
+	shared   func(agent string) bool
 	service  *api.Service
 	bus      *bus.Bus
 	switches []*attached
@@ -40,7 +47,7 @@ type daemon struct {
 type attached struct {
 	name      string
 	tracker   *metrics.Tracker
-	connector *freeswitch.Connector
+	connector source.Source
 }
 
 // newDaemon opens what the daemon needs; nothing is attached yet.
@@ -70,6 +77,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, simulate bool, log *slog
 		return nil, err
 	}
 	d.intake = api.NewIntake(d.store, log)
+	d.share(roster)
 	var sources []api.Source
 	for _, sw := range cfg.Switches {
 		a := d.attach(sw, roster, key)
@@ -77,7 +85,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, simulate bool, log *slog
 		sources = append(sources, a.source())
 	}
 	d.service = api.New(api.Config{Site: cfg.Site, Zone: zone, Store: d.store, Intake: d.intake, Sources: sources,
-		Queue: settingsOf(cfg.Queues)})
+		People: d.people, Queue: settingsOf(cfg.Queues)})
 	listen := cfg.NATS.Listen
 	if cfg.NATS.URL != "" {
 		listen = ""
@@ -105,16 +113,48 @@ func taken(address string) bool {
 func (d *daemon) attach(sw config.Switch, roster *config.Roster, key []byte) *attached {
 	names := metrics.NewNames()
 	roster.Apply(names, sw.Name, sw.Kind)
-	tracker := metrics.NewTracker(names, metrics.Options{Switch: sw.Name, Queue: settingsOf(d.cfg.Queues), CallerKey: key, Sealed: d.intake.Take})
-	connector := freeswitch.New(freeswitch.Config{Name: sw.Name, Address: sw.Address, Password: sw.Password, Log: d.log,
-		Counted: func() { d.bus.Nudge() }}, names, tracker)
-	return &attached{sw.Name, tracker, connector}
+	tracker := metrics.NewTracker(names, metrics.Options{Switch: sw.Name, Queue: settingsOf(d.cfg.Queues), CallerKey: key, Sealed: d.sealed,
+		Shared: d.shared})
+	return &attached{sw.Name, tracker, d.connector(sw, names, tracker)}
+}
+
+// share arranges for agents with logins at several switches: one person is in
+// one state at a time.
+func (d *daemon) share(roster *config.Roster) {
+	kinds, names := map[string]string{}, []string{}
+	for _, sw := range d.cfg.Switches {
+		kinds[sw.Name] = sw.Kind
+		names = append(names, sw.Name)
+	}
+	if d.shared = roster.Shared(kinds); d.shared != nil {
+		d.people = metrics.NewPeople(names, false, d.intake.Take)
+	}
+}
+
+// sealed receives what the trackers hand over.
+func (d *daemon) sealed(s *metrics.Sealed) {
+	if d.people != nil {
+		d.people.Take(s)
+		return
+	}
+	d.intake.Take(s)
+}
+
+// connector makes what keeps a switch attached, by its kind.
+func (d *daemon) connector(sw config.Switch, names *metrics.Names, tracker *metrics.Tracker) source.Source {
+	counted := func() { d.bus.Nudge() }
+	if sw.Kind == "asterisk" {
+		return asterisk.New(asterisk.Config{Name: sw.Name, ARI: sw.ARI, Username: sw.Username, Password: sw.Password,
+			AMI:    asterisk.ManagerConfig{Address: sw.AMI.Address, Username: sw.AMI.Username, Password: sw.AMI.Password},
+			Queues: slices.Sorted(maps.Keys(d.cfg.Queues)), Log: d.log, Counted: counted}, names, tracker)
+	}
+	return freeswitch.New(freeswitch.Config{Name: sw.Name, Address: sw.Address, Password: sw.Password, Log: d.log, Counted: counted}, names, tracker)
 }
 
 func (a *attached) source() api.Source {
 	return api.Source{Name: a.name, Tracker: a.tracker, Health: func() api.Health {
 		h := a.connector.Health()
-		return api.Health{Connected: h.Connected, Since: h.Since, Error: h.Error, Gaps: a.tracker.Live.Gaps(),
+		return api.Health{Connected: h.Connected, Since: h.Since, Error: h.Error, Missing: h.Missing, Gaps: a.tracker.Live.Gaps(),
 			Unobserved: time.Duration(a.tracker.Live.Unobserved()) * time.Millisecond}
 	}}
 }
@@ -152,6 +192,9 @@ func (d *daemon) run(ctx context.Context, greeting io.Writer) error {
 	sources.Go(func() { d.greet(ctx, greeting) })
 	sources.Wait()
 	publishing.Wait()
+	if d.people != nil {
+		d.people.Finish()
+	}
 	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		errs = append(errs, err)
 	}
@@ -200,7 +243,7 @@ func (d *daemon) greet(ctx context.Context, w io.Writer) {
 	}
 	fmt.Fprintf(w, "tallyd at site %q, data in %s\n", d.cfg.Site, d.cfg.Data)
 	for _, sw := range d.cfg.Switches {
-		fmt.Fprintf(w, "  switch %s: %s at %s\n", sw.Name, sw.Kind, sw.Address)
+		fmt.Fprintf(w, "  switch %s: %s at %s\n", sw.Name, sw.Kind, cmp.Or(sw.Address, sw.ARI))
 	}
 	if d.demo != nil {
 		fmt.Fprintln(w, "    a simulated FreeSWITCH: six minutes of a recorded call centre that happen now, again and again")

@@ -148,6 +148,9 @@ func printKPIs(out io.Writer, a *bus.KPIAnswer, ids []string, zone *time.Locatio
 		} else if s.Error != "" {
 			fmt.Fprintf(out, "! switch %s: %s\n", s.Name, s.Error)
 		}
+		for _, m := range s.Missing {
+			fmt.Fprintf(out, "! switch %s does not show %s\n", s.Name, m)
+		}
 		if s.Unobserved > 0 {
 			fmt.Fprintf(out, "! switch %s was not seen for %s, in %d gaps, since the daemon started\n", s.Name, duration(s.Unobserved), s.Gaps)
 		}

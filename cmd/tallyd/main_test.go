@@ -140,8 +140,8 @@ func TestReplayFaults(t *testing.T) {
 		out  string // of stdout
 	}{
 		{"no switch named", []string{"replay", "x"}, exitUsage, "--switch is needed", ""},
-		{"another switch", []string{"replay", "--switch", "avaya", "x"}, exitUsage, `"avaya" is not supported`, ""},
-		{"no file named", []string{"replay", "--switch", "freeswitch"}, exitUsage, "requires at least 1 arg", ""},
+		{"another switch", []string{"replay", "--switch", "avaya", "x"}, exitUsage, `"avaya" is neither freeswitch nor asterisk`, ""},
+		{"no file named", []string{"replay", "--switch", "freeswitch"}, exitUsage, "no recording is named", ""},
 		{"no such file", []string{"replay", "--switch", "freeswitch", "/nowhere/a.raw"}, exitCannot, "/nowhere/a.raw", ""},
 		{"unknown flag", []string{"replay", "--swich", "x"}, exitUsage, "--swich", ""},
 		{"cut off in an event", []string{"replay", "--switch", "freeswitch", "--json", keep(t, "cut.raw", raw[:len(raw)-1000])}, exitDone,

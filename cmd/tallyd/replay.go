@@ -9,35 +9,40 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/spf13/cobra"
 
 	"tallyd/cmd/tallyd/config"
-	"tallyd/connectors/freeswitch"
 	"tallyd/connectors/freeswitch/eventsocket"
 	"tallyd/metrics"
 )
 
 type replayOptions struct {
-	kind, roster, config string
-	visits, json         bool
+	switches            []string
+	ami, roster, config string
+	visits, json        bool
 }
 
 func replayCommand() *cobra.Command {
 	var o replayOptions
 	c := &cobra.Command{
-		Use: "replay --switch freeswitch FILE...", Short: "run recordings through the connector, tracker and counters that serve uses",
-		Long: "Runs recordings of an event-socket connection (raw bytes, plain or JSON events; plain files, .gz or .zst) as fast as they go.\n" +
-			"Several files are segments in order, with a gap between them.",
-		Example: "  tallyd replay --switch freeswitch --json monday.raw.gz\n  tallyd replay --switch freeswitch before.raw after.raw",
-		Args:    cobra.MinimumNArgs(1),
+		Use: "replay --switch freeswitch|asterisk FILE...", Short: "run recordings through the connector, tracker and counters that serve uses",
+		Long: "Runs recordings as fast as they go (plain files, .gz or .zst); several files are segments in order, with a gap between them.\n" +
+			"freeswitch: the raw bytes of an event-socket connection, plain or JSON events. asterisk: ARI's events, one JSON object a line, bare or as\n" +
+			"{\"rx\":epoch,\"ev\":{…}}; --ami adds a recording of the manager interface, which tells reasons of pauses, members and names.\n" +
+			"Recordings of two switches of one centre: --switch asterisk=FILE --switch freeswitch=FILE, with a roster that says who is who.",
+		Example: "  tallyd replay --switch freeswitch --json monday.raw.gz\n  tallyd replay --switch freeswitch before.raw after.raw\n" +
+			"  tallyd replay --switch asterisk --ami ami-events.txt.gz --visits ari-events.jsonl.gz",
+		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, files []string) error {
 			return replay(c.Context(), o, files, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.kind, "switch", "", "kind of switch: freeswitch")
+	f.StringArrayVar(&o.switches, "switch", nil, "kind of switch: freeswitch or asterisk; or KIND=FILE[,FILE], once for each of several switches")
+	f.StringVar(&o.ami, "ami", "", "recording of the manager interface (asterisk)")
 	f.StringVar(&o.roster, "roster", "", "roster file that maps the switch's agent names to agents")
 	f.StringVar(&o.config, "config", "", "configuration file, for the queues' settings")
 	f.BoolVar(&o.visits, "visits", false, "list every visit")
@@ -45,43 +50,72 @@ func replayCommand() *cobra.Command {
 	return c
 }
 
+// recordingsOf is what --switch and the arguments name: a kind, and its files.
+type recordingsOf struct {
+	kind  string
+	files []string
+}
+
+func (o *replayOptions) recordings(files []string) ([]recordingsOf, error) {
+	if len(o.switches) == 0 {
+		return nil, usage("replay: --switch is needed: freeswitch or asterisk")
+	}
+	var out []recordingsOf
+	seen := map[string]bool{}
+	for _, s := range o.switches {
+		kind, list, named := strings.Cut(s, "=")
+		r := recordingsOf{kind, files}
+		switch {
+		case named && len(files) > 0:
+			return nil, usage("replay: files are given both after --switch %s= and as arguments", kind)
+		case named:
+			r.files = strings.Split(list, ",")
+		case len(o.switches) > 1:
+			return nil, usage("replay: of several switches each names its files: --switch %s=FILE", kind)
+		}
+		if len(r.files) == 0 || r.files[0] == "" {
+			return nil, usage("replay: no recording is named")
+		}
+		if seen[kind] {
+			return nil, usage("replay: --switch %s is given twice; several files are separated by commas", kind)
+		}
+		seen[kind] = true
+		out = append(out, r)
+	}
+	return out, nil
+}
+
 func replay(ctx context.Context, o replayOptions, files []string, stdout, stderr io.Writer) error {
-	switch o.kind {
-	case "freeswitch":
-	case "":
-		return usage("replay: --switch is needed: freeswitch")
-	default:
-		return usage("replay: switch %q is not supported by this version, only freeswitch is", o.kind)
+	list, err := o.recordings(files)
+	if err != nil {
+		return err
 	}
 	settings, err := queueSettings(o.config)
 	if err != nil {
 		return err
 	}
-	r := newReplayed(o.kind, settings)
+	var roster *config.Roster
 	if o.roster != "" {
-		roster, err := config.LoadRoster(o.roster)
-		if err != nil {
+		if roster, err = config.LoadRoster(o.roster); err != nil {
 			return &codeError{exitUsage, err}
 		}
-		roster.Apply(r.names, o.kind)
-		r.roster = roster
+	}
+	r := newReplayed(roster, settings)
+	for _, x := range list {
+		ami := o.ami
+		if x.kind != kindAsterisk && len(list) > 1 {
+			ami = ""
+		}
+		if err := r.add(x.kind, ami, list); err != nil {
+			return err
+		}
 	}
 	var broken error
-	for i, name := range files {
-		if i > 0 {
-			r.translator.Lost()
-		}
-		err := replayFile(ctx, name, r, stderr)
-		switch {
-		case err == nil:
-		case errors.Is(err, eventsocket.ErrTruncated):
-			fmt.Fprintf(stderr, "%s: %v; what came before counts\n", name, err)
-		case isFormatError(err):
-			// What came before counts here too, but the file is not what it should be.
-			r.malformed++
-			broken = notSo("%s: %v; what came before counts", name, err)
-		default:
-			return fmt.Errorf("%s: %w", name, err)
+	for i, x := range list {
+		broken = errors.Join(broken, r.parts[i].play(ctx, x.files, stderr))
+		var fatal *fatalError
+		if errors.As(broken, &fatal) {
+			return fatal.err
 		}
 	}
 	r.finish()
@@ -93,9 +127,35 @@ func replay(ctx context.Context, o replayOptions, files []string, stdout, stderr
 	return errors.Join(err, broken)
 }
 
-func isFormatError(err error) bool {
-	var f *eventsocket.FormatError
-	return errors.As(err, &f)
+// fatalError is one after which there is nothing to show.
+type fatalError struct{ err error }
+
+func (e *fatalError) Error() string { return e.err.Error() }
+
+// play plays the recordings of one switch. The error is what is wrong with them,
+// though what came before it counts.
+func (p *part) play(ctx context.Context, files []string, stderr io.Writer) (broken error) {
+	judge := func(name string, err error) error {
+		switch {
+		case err == nil:
+		case errTruncated(err):
+			fmt.Fprintf(stderr, "%s: %v; what came before counts\n", name, err)
+		case errFormat(err):
+			// What came before counts here too, but the file is not what it should be.
+			p.malformed++
+			return notSo("%s: %v; what came before counts", name, err)
+		default:
+			return &fatalError{fmt.Errorf("%s: %w", name, err)}
+		}
+		return nil
+	}
+	for i, name := range files {
+		if i > 0 {
+			p.player.lost()
+		}
+		broken = errors.Join(broken, judge(name, playFile(ctx, name, p.player, stderr)))
+	}
+	return errors.Join(broken, judge("--ami", p.player.end()))
 }
 
 // queueSettings are those of a configuration file, or the defaults.
@@ -122,7 +182,7 @@ func settingsOf(queues map[string]config.Queue) func(string) metrics.QueueSettin
 	}
 }
 
-func replayFile(ctx context.Context, name string, r *replayed, stderr io.Writer) error {
+func playFile(ctx context.Context, name string, p player, stderr io.Writer) error {
 	f, err := os.Open(name)
 	if err != nil {
 		return err
@@ -134,8 +194,8 @@ func replayFile(ctx context.Context, name string, r *replayed, stderr io.Writer)
 	if err != nil {
 		return err
 	}
-	err = freeswitch.Replay(ctx, in, r.translator)
-	if errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, eventsocket.ErrTruncated) {
+	err = p.play(ctx, in)
+	if errors.Is(err, io.ErrUnexpectedEOF) && !errTruncated(err) {
 		return fmt.Errorf("the compressed file is cut off: %w", eventsocket.ErrTruncated)
 	}
 	return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,39 +12,70 @@ import (
 	"time"
 
 	"tallyd/cmd/tallyd/config"
-	"tallyd/connectors/freeswitch"
 	"tallyd/metrics"
 )
 
 // replayed is what recordings come to.
 type replayed struct {
-	kind       string
-	names      *metrics.Names
-	tracker    *metrics.Tracker
-	translator *freeswitch.Translator
-	roster     *config.Roster
-	malformed  int64
-	first      metrics.Millis
-	rows       map[metrics.Key]*metrics.Rollup
-	visits     []metrics.Contact
+	settings func(string) metrics.QueueSettings
+	roster   *config.Roster
+	parts    []*part
+	people   *metrics.People // nil where nobody has logins at several switches
+	rows     map[metrics.Key]*metrics.Rollup
+	visits   []metrics.Contact
+	pauses   map[string][]pauseJSON // by agent
 }
 
-func newReplayed(kind string, settings func(string) metrics.QueueSettings) *replayed {
-	r := &replayed{kind: kind, names: metrics.NewNames(), rows: map[metrics.Key]*metrics.Rollup{}}
-	r.tracker = metrics.NewTracker(r.names, metrics.Options{
-		Switch: kind, Queue: settings, Sealed: r.add,
+// part is one switch of it.
+type part struct {
+	kind      string
+	names     *metrics.Names
+	tracker   *metrics.Tracker
+	player    player
+	first     metrics.Millis
+	malformed int64
+}
+
+func newReplayed(roster *config.Roster, settings func(string) metrics.QueueSettings) *replayed {
+	return &replayed{settings: settings, roster: roster, rows: map[metrics.Key]*metrics.Rollup{}, pauses: map[string][]pauseJSON{}}
+}
+
+// add adds a switch, before any is played; all says which there will be.
+func (r *replayed) add(kind, ami string, all []recordingsOf) error {
+	kinds, names := map[string]string{}, []string{}
+	for _, x := range all {
+		kinds[x.kind] = x.kind
+		names = append(names, x.kind)
+	}
+	shared := r.roster.Shared(kinds)
+	sealed := r.sum
+	if shared != nil {
+		if r.people == nil {
+			r.people = metrics.NewPeople(names, true, r.sum)
+		}
+		sealed = r.people.Take
+	}
+	p := &part{kind: kind, names: metrics.NewNames()}
+	r.roster.Apply(p.names, kind)
+	p.tracker = metrics.NewTracker(p.names, metrics.Options{
+		Switch: kind, Queue: r.settings, Sealed: sealed, Shared: shared,
 		Visit: func(c *metrics.Contact) { r.visits = append(r.visits, *c) },
 	})
-	r.translator = freeswitch.NewTranslator(r.names, func(e *metrics.Event) {
-		if r.first == 0 {
-			r.first = e.At
+	var err error
+	p.player, err = newPlayer(kind, p.names, ami, func(e *metrics.Event) {
+		if p.first == 0 {
+			p.first = e.At
 		}
-		r.tracker.Apply(e)
+		if e.Kind == metrics.MemberPaused {
+			r.pause(p, e)
+		}
+		p.tracker.Apply(e)
 	})
-	return r
+	r.parts = append(r.parts, p)
+	return err
 }
 
-func (r *replayed) add(s *metrics.Sealed) {
+func (r *replayed) sum(s *metrics.Sealed) {
 	for i := range s.Rollups {
 		x := s.Rollups[i]
 		if o := r.rows[x.Key()]; o != nil {
@@ -54,16 +86,52 @@ func (r *replayed) add(s *metrics.Sealed) {
 	}
 }
 
-func (r *replayed) finish() {
-	r.tracker.Finish()
-	r.tracker.Open(func(c *metrics.Contact) { r.visits = append(r.visits, *c) })
-	slices.SortFunc(r.visits, func(a, b metrics.Contact) int {
-		if a.Joined != b.Joined {
-			return int(a.Joined - b.Joined)
+// pause notes a pause in one queue, or its end.
+func (r *replayed) pause(p *part, e *metrics.Event) {
+	agent := p.names.Name(metrics.AgentName, uint32(e.Agent))
+	queue := p.names.Name(metrics.QueueName, uint32(e.Queue))
+	list := r.pauses[agent]
+	for i := range list {
+		if list[i].Queue == queue && list[i].To == nil {
+			to := int64(e.At)
+			list[i].To = &to
 		}
-		return strings.Compare(a.Visit+a.Queue, b.Visit+b.Queue)
+	}
+	if e.Status == metrics.Paused {
+		reason := ""
+		if e.Reason != 0 {
+			reason = p.names.Name(metrics.ReasonName, uint32(e.Reason))
+		}
+		list = append(list, pauseJSON{Queue: queue, Reason: reason, From: int64(e.At)})
+	}
+	r.pauses[agent] = list
+}
+
+func (r *replayed) finish() {
+	for _, p := range r.parts {
+		p.tracker.Finish()
+		p.tracker.Open(func(c *metrics.Contact) { r.visits = append(r.visits, *c) })
+		p.malformed += p.player.counts().Malformed
+	}
+	if r.people != nil {
+		r.people.Finish()
+	}
+	slices.SortFunc(r.visits, func(a, b metrics.Contact) int {
+		return cmp.Or(cmp.Compare(a.Joined, b.Joined), cmp.Compare(a.Switch, b.Switch), cmp.Compare(a.Visit, b.Visit), cmp.Compare(a.Queue, b.Queue))
 	})
-	r.malformed += r.translator.Counts.Malformed
+}
+
+// name is an agent's name: the roster's, or the one that a switch tells.
+func (r *replayed) name(agent string) string {
+	if name := r.roster.NameOf(agent); name != "" {
+		return name
+	}
+	for _, p := range r.parts {
+		if name := p.player.name(agent); name != "" {
+			return name
+		}
+	}
+	return ""
 }
 
 type replayJSON struct {
@@ -116,7 +184,9 @@ type agentJSON struct {
 	Missed         int64            `json:"missed"`
 	Rejected       int64            `json:"rejected"`
 	Cancelled      int64            `json:"cancelled"`
+	Consults       int64            `json:"consults"`
 	Paused         map[string]int64 `json:"paused_ms"`
+	Pauses         []pauseJSON      `json:"pauses,omitempty"`
 	Available      int64            `json:"available_ms"`
 	Ringing        int64            `json:"ringing_ms"`
 	Talking        int64            `json:"talking_ms"`
@@ -127,6 +197,16 @@ type agentJSON struct {
 	Unobserved     int64            `json:"unobserved_ms"`
 	TransferredOut int64            `json:"transferred_out"`
 	HungUpFirst    int64            `json:"hung_up_first"`
+}
+
+// pauseJSON is a pause in one queue, whatever the agent did meanwhile; To is null
+// where it did not end. Paused in all queues, and doing nothing else, is the
+// state that paused_ms counts.
+type pauseJSON struct {
+	Queue  string `json:"queue"`
+	Reason string `json:"reason"`
+	From   int64  `json:"from_ms"`
+	To     *int64 `json:"to_ms"`
 }
 
 type visitJSON struct {
@@ -146,10 +226,20 @@ type visitJSON struct {
 var withinSteps = []metrics.Millis{5_000, 10_000, 20_000, 30_000}
 
 func (r *replayed) document(visits bool) *replayJSON {
-	c := r.translator.Counts
-	d := &replayJSON{Formulas: formulasVersion, Switch: r.kind, From: stamp(r.first), To: stamp(r.tracker.Now()),
-		Events: c.Events, Ignored: c.Ignored, Malformed: r.malformed, Unobserved: r.tracker.Unobserved(),
-		Queues: map[string]queueJSON{}, Agents: map[string]agentJSON{}}
+	d := &replayJSON{Formulas: formulasVersion, Queues: map[string]queueJSON{}, Agents: map[string]agentJSON{}}
+	var kinds []string
+	var first, last metrics.Millis
+	for _, p := range r.parts {
+		c := p.player.counts()
+		kinds = append(kinds, p.kind)
+		d.Events, d.Ignored, d.Malformed = d.Events+c.Events, d.Ignored+c.Ignored, d.Malformed+p.malformed
+		d.Unobserved += p.tracker.Unobserved()
+		if first == 0 || p.first != 0 && p.first < first {
+			first = p.first
+		}
+		last = max(last, p.tracker.Now())
+	}
+	d.Switch, d.From, d.To = strings.Join(kinds, "+"), stamp(first), stamp(last)
 	for k, x := range r.rows {
 		switch k.Kind {
 		case metrics.QueueRow:
@@ -221,7 +311,7 @@ func queueOf(x *metrics.Rollup) queueJSON {
 func (r *replayed) agentOf(id string, x *metrics.Rollup) agentJSON {
 	g := x.Get
 	return agentJSON{
-		Name: r.roster.NameOf(id), Answered: map[string]int64{}, Paused: map[string]int64{},
+		Name: r.name(id), Answered: map[string]int64{}, Paused: map[string]int64{}, Pauses: r.pauses[id], Consults: g(metrics.Consults),
 		Offers: g(metrics.Offers), Talk: g(metrics.Talk), Hold: g(metrics.Hold), Holds: g(metrics.Holds),
 		Missed: g(metrics.MissedCount), Rejected: g(metrics.RejectedCount), Cancelled: g(metrics.CancelledCount),
 		Available: g(metrics.AvailableTime), Ringing: g(metrics.RingingTime), Talking: g(metrics.TalkingTime), Holding: g(metrics.HoldingTime),

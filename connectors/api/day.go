@@ -101,6 +101,12 @@ func (w *DayWatch) Changed(ctx context.Context) (*DayChange, error) {
 			dirty[r.Key()] = nil
 		}
 	})
+	for _, r := range w.s.together(w.s.windows(), from, math.MaxInt64) {
+		running = append(running, r)
+		if _, changed := dirty[r.Key()]; !changed && w.sealed.wants(r) && now.Sub(w.told[r.Key()]) >= runningEvery {
+			dirty[r.Key()] = nil
+		}
+	}
 	w.merge(windows, dirty)
 	for _, r := range running {
 		if sum, changed := dirty[r.Key()]; changed {

@@ -193,6 +193,17 @@ func (s *Service) row(kind, name string, r *metrics.Rollup, kpis []*metrics.KPI,
 
 // sum adds the chosen rows up by name, in the order of kind and name.
 func (s *Service) sum(ctx context.Context, q storage.Query) ([]metrics.Rollup, error) {
+	for try := 0; ; try++ {
+		revision := s.peopleRevision()
+		out, err := s.sumOnce(ctx, q)
+		// What People handed on meanwhile may be in there twice, or not at all.
+		if err != nil || revision == s.peopleRevision() || try == 3 {
+			return out, err
+		}
+	}
+}
+
+func (s *Service) sumOnce(ctx context.Context, q storage.Query) ([]metrics.Rollup, error) {
 	windows := s.windows()
 	m, err := s.cfg.Intake.moment(nil)
 	if err != nil {
@@ -218,6 +229,9 @@ func (s *Service) sum(ctx context.Context, q storage.Query) ([]metrics.Rollup, e
 		}
 	}
 	s.underway(q.From, q.To, sums.add)
+	for _, r := range s.together(windows, q.From, q.To) {
+		sums.add(r)
+	}
 	return sums.list(), nil
 }
 

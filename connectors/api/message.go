@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"time"
 
 	"tallyd/metrics"
@@ -106,6 +107,15 @@ type SwitchHealth struct {
 	Gaps       int    `json:"gaps"`
 	Unobserved int64  `json:"unobserved_ms"`
 	Error      string `json:"error"`
+	// Missing says, in words for people, what cannot be seen although the switch
+	// is connected.
+	Missing []string `json:"missing,omitempty"`
+}
+
+// Equal tells whether nothing differs.
+func (h SwitchHealth) Equal(o SwitchHealth) bool {
+	return h.Name == o.Name && h.Connected == o.Connected && h.Observed == o.Observed && h.Since == o.Since && h.Gaps == o.Gaps &&
+		h.Unobserved == o.Unobserved && h.Error == o.Error && slices.Equal(h.Missing, o.Missing)
 }
 
 // Figures are the day's figures of an agent or queue: Counters that are not 0,

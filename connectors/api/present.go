@@ -50,29 +50,6 @@ type Present struct {
 	signature      uint64
 }
 
-// busier orders the states of one agent at several switches.
-func busier(s metrics.State) int {
-	switch s {
-	case metrics.Talking:
-		return 8
-	case metrics.Holding:
-		return 7
-	case metrics.RingingState:
-		return 6
-	case metrics.WrappingUp:
-		return 5
-	case metrics.OnOtherCall:
-		return 4
-	case metrics.Available:
-		return 3
-	case metrics.PausedState:
-		return 2
-	case metrics.Offline:
-		return 1
-	}
-	return 0
-}
-
 // Look brings p up to the present, and tells whether it may have changed. It
 // costs some ten nanoseconds an agent where nothing did.
 func (s *Service) Look(p *Present) bool {
@@ -148,7 +125,7 @@ func (s *Service) agentNow(e *entity) AgentNow {
 	for n, r := range e.refs {
 		src := &s.cfg.Sources[r.source]
 		now := src.Tracker.Live.Agent(metrics.AgentID(r.id))
-		if int(now.State) >= numStates || n > 0 && busier(now.State) <= busier(out.State) {
+		if int(now.State) >= numStates || n > 0 && metrics.Busier(now.State) <= metrics.Busier(out.State) {
 			continue
 		}
 		out = AgentNow{Name: e.name, State: now.State, Switch: src.Name, Since: now.Since, Observed: !src.Tracker.Live.Blind()}
@@ -209,6 +186,7 @@ func (s *Service) Health() []SwitchHealth {
 		if src.Health != nil {
 			now := src.Health()
 			h.Connected, h.Gaps, h.Unobserved, h.Error = now.Connected, now.Gaps, now.Unobserved.Milliseconds(), now.Error
+			h.Missing = now.Missing
 			h.Since = Moment(metrics.MillisOf(now.Since))
 			if now.Since.IsZero() {
 				h.Since = 0

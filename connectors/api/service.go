@@ -24,7 +24,8 @@ type Health struct {
 	Since      time.Time // of this state of the connection
 	Gaps       int       // spans that were not observed
 	Unobserved time.Duration
-	Error      string // why it is not connected
+	Error      string   // why it is not connected
+	Missing    []string // what cannot be seen although it is
 }
 
 // Config says what there is to ask about. The zero value of every field but
@@ -39,6 +40,9 @@ type Config struct {
 	// nothing is sealed while this service is asked.
 	Intake  *Intake
 	Sources []Source
+	// People counts the states of agents with logins at several switches; nil
+	// where there are none.
+	People *metrics.People
 	// Queue gives a queue's settings by its name.
 	Queue func(name string) metrics.QueueSettings
 	// Now is the clock.

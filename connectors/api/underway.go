@@ -25,6 +25,9 @@ func (s *Service) underway(from, to metrics.Interval, add func(*metrics.Rollup))
 			if !a.State.LoggedIn() || now <= begin || a.Counted == 0 {
 				continue
 			}
+			if _, several := src.Tracker.Underway(metrics.AgentID(id)); several {
+				continue // together adds it
+			}
 			r := metrics.Rollup{Switch: src.Name, Interval: metrics.IntervalOf(begin), Kind: metrics.AgentRow,
 				Name: names.Name(metrics.AgentName, uint32(id))}
 			r.Values[a.State.Counter()] = int64(now - begin)

@@ -79,6 +79,18 @@ func newReplayed() *replayed {
 	return r
 }
 
+func (r *replayed) play(t testing.TB, events io.Reader, m *Manager) {
+	t.Helper()
+	if err := Replay(context.Background(), events, m, r.translator); err != nil {
+		t.Fatal(err)
+	}
+	if m != nil {
+		if err := m.Rest(r.translator); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func (r *replayed) finish() {
 	r.tracker.Finish()
 	r.tracker.Open(func(c *metrics.Contact) { r.contacts = append(r.contacts, *c) })
@@ -92,9 +104,7 @@ func replay(t testing.TB, folder string, withAMI bool) *replayed {
 	if withAMI {
 		m = NewManager(open(t, folder+"/ami-events.txt.gz"))
 	}
-	if err := Replay(context.Background(), open(t, folder+"/ari-events.jsonl.gz"), m, r.translator); err != nil {
-		t.Fatal(err)
-	}
+	r.play(t, open(t, folder+"/ari-events.jsonl.gz"), m)
 	r.finish()
 	return r
 }

@@ -12,23 +12,29 @@ import (
 	"tallyd/connectors/asterisk/arievent"
 )
 
-// ErrTruncated: a recording ends in the middle of an event.
-var ErrTruncated = errors.New("the recording ends in the middle of an event")
+var (
+	// ErrTruncated: a recording ends in the middle of an event.
+	ErrTruncated = errors.New("the recording ends in the middle of an event")
+	// ErrNoEvents: a recording holds lines, and none of them is an event.
+	ErrNoEvents = errors.New("no line of it is an event of ARI's")
+)
 
 // Replay reads recorded ARI events, one a line, bare or as {"rx":epoch,"ev":{…}},
 // to their end. Where a recording of the manager interface is given, its
-// messages are taken in between, by their own time stamps. Between two
-// recordings the caller calls Translator.Lost: they are segments with a gap
-// between.
+// messages are taken in between, by their own time stamps, up to the last event.
+// Between two recordings the caller calls Translator.Lost: they are segments
+// with a gap between.
 func Replay(ctx context.Context, events io.Reader, manager *Manager, t *Translator) error {
 	lines := bufio.NewReaderSize(events, 256<<10)
 	var long []byte
-	offset := int64(0)
+	before, offset := t.Counts.Counts, int64(0)
 	for n := 0; ; n++ {
 		line, err := lines.ReadSlice('\n')
 		size := int64(len(line))
-		for err == bufio.ErrBufferFull && len(long) <= arievent.MaxEvent {
-			long = append(long, line...)
+		for err == bufio.ErrBufferFull {
+			if len(long) <= arievent.MaxEvent { // of a longer one the rest is passed over
+				long = append(long, line...)
+			}
 			line, err = lines.ReadSlice('\n')
 			size += int64(len(line))
 		}
@@ -43,7 +49,10 @@ func Replay(ctx context.Context, events io.Reader, manager *Manager, t *Translat
 			return err
 		}
 		if err == io.EOF {
-			return manager.until(1<<63-1, t)
+			if all := t.Counts.Events - before.Events; all > 0 && t.Counts.Malformed-before.Malformed == all {
+				return ErrNoEvents
+			}
+			return nil
 		}
 		offset += size
 		long = long[:0]
@@ -75,9 +84,7 @@ func (t *Translator) line(line []byte, offset int64, last bool, manager *Manager
 	}
 	if manager != nil {
 		if at := arievent.Stamp(event); at != 0 {
-			if err := manager.until(at, t); err != nil {
-				return err
-			}
+			manager.until(at, t)
 		}
 	}
 	t.Event(event, offset)
@@ -85,35 +92,39 @@ func (t *Translator) line(line []byte, offset int64, last bool, manager *Manager
 }
 
 // Manager is a recording of the manager interface that is played beside one of
-// ARI.
+// ARI, or beside several in a row.
 type Manager struct {
 	in    *ami.Reader
 	ahead *ami.Message // read, but not due yet
-	err   error
+	err   error        // what ended it
 }
 
-// NewManager returns a player of a recording; nil for none.
+// NewManager returns a player of a recording.
 func NewManager(r io.Reader) *Manager { return &Manager{in: ami.NewReader(r)} }
+
+// Rest takes all messages that are left, and tells what was wrong with the
+// recording, if anything.
+func (m *Manager) Rest(t *Translator) error {
+	m.until(1<<63-1, t)
+	switch {
+	case m.err == io.EOF:
+		return nil
+	case errors.Is(m.err, ami.ErrTruncated):
+		return ErrTruncated
+	}
+	return m.err
+}
 
 // until takes the messages up to a moment. One without a time stamp is taken at
 // once: what ARI told of last is then the time.
-func (m *Manager) until(at int64, t *Translator) error {
-	if m == nil {
-		return nil
-	}
+func (m *Manager) until(at int64, t *Translator) {
 	for {
 		if m.ahead == nil {
 			if m.err != nil {
-				return nil // the end of it was told of before
+				return
 			}
-			m.ahead, m.err = m.in.Next()
-			switch {
-			case m.err == io.EOF:
-				return nil
-			case errors.Is(m.err, ami.ErrTruncated):
-				return fmt.Errorf("manager interface: %w", ErrTruncated)
-			case m.err != nil:
-				return fmt.Errorf("manager interface: %w", m.err)
+			if m.ahead, m.err = m.in.Next(); m.err != nil {
+				return
 			}
 		}
 		stamp := m.ahead.Millis()
@@ -121,7 +132,7 @@ func (m *Manager) until(at int64, t *Translator) error {
 			stamp = m.ahead.Received
 		}
 		if stamp > at {
-			return nil
+			return
 		}
 		t.AMI(m.ahead)
 		m.ahead = nil

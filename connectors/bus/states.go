@@ -97,7 +97,7 @@ func (s *states) run(ctx context.Context) {
 		if now.Sub(health) >= healthEvery {
 			health = now
 			s.site.health = s.bus.cfg.Service.Health()
-			s.waiting = s.waiting || !slices.Equal(s.site.health, s.site.switches)
+			s.waiting = s.waiting || !slices.EqualFunc(s.site.health, s.site.switches, api.SwitchHealth.Equal)
 		}
 		s.look()
 		if s.waiting {
@@ -176,7 +176,7 @@ func (s *states) publish(now time.Time) {
 		}
 	}
 	t, n := &s.site, s.present.Site
-	if t.seq != 0 && t.last == n && slices.Equal(t.switches, t.health) || !s.due(&t.stream, now) {
+	if t.seq != 0 && t.last == n && slices.EqualFunc(t.switches, t.health, api.SwitchHealth.Equal) || !s.due(&t.stream, now) {
 		return
 	}
 	if s.send(&t.stream, now, func(h api.Header) any { m := n.Message(t.health); m.Header = h; return m }) {

@@ -5,10 +5,12 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 	_ "time/tzdata" // the box may have no zone files
@@ -192,14 +194,58 @@ func (d *decoder) checkSwitch(at string, s *Switch, seen map[string]bool) {
 		} else {
 			d.address(at+".address", s.Address)
 		}
-		d.secret(at, &s.Password, s.PasswordFile)
-		if strings.ContainsAny(s.Password, "\r\n") {
-			d.fault(at+".password", "the password holds a line break")
-		}
+		d.credentials(at, "", &s.Password, s.PasswordFile)
+		d.unused(at, s.Kind, map[string]bool{"ari": s.ARI != "", "username": s.Username != "", "ami": s.AMI != AMI{}})
 	case "asterisk":
-		d.fault(at+".kind", "kind %q is not supported by this version, only freeswitch is", s.Kind)
+		d.asterisk(at, s)
 	default:
 		d.fault(at+".kind", "kind %q is neither freeswitch nor asterisk", s.Kind)
+	}
+}
+
+func (d *decoder) asterisk(at string, s *Switch) {
+	if s.ARI == "" {
+		d.fault(at, "switch %q needs the address of its ARI, such as http://127.0.0.1:8088/ari", s.Name)
+	} else {
+		d.url(at+".ari", s.ARI, "http", "https")
+	}
+	if s.Username == "" {
+		d.fault(at, "switch %q needs the username of a user in ari.conf", s.Name)
+	}
+	d.credentials(at, s.Username, &s.Password, s.PasswordFile)
+	d.unused(at, s.Kind, map[string]bool{"address": s.Address != ""})
+	if s.AMI == (AMI{}) {
+		return
+	}
+	if s.AMI.Address == "" {
+		d.fault(at+".ami", "ami needs the address of the manager interface, such as 127.0.0.1:5038")
+	} else {
+		d.address(at+".ami.address", s.AMI.Address)
+	}
+	if s.AMI.Username == "" {
+		d.fault(at+".ami", "ami needs the username of a user in manager.conf")
+	}
+	d.credentials(at+".ami", s.AMI.Username, &s.AMI.Password, s.AMI.PasswordFile)
+}
+
+// credentials checks a user name and takes the password, from its file where it
+// has one.
+func (d *decoder) credentials(at, username string, password *string, file string) {
+	d.secret(at, password, file)
+	if strings.ContainsAny(*password, "\r\n") {
+		d.fault(at+".password", "the password holds a line break")
+	}
+	if strings.ContainsAny(username, "\r\n:") {
+		d.fault(at+".username", "username %q holds a colon or a line break", username)
+	}
+}
+
+// unused says which keys a kind of switch has no use for: they are mistakes.
+func (d *decoder) unused(at, kind string, given map[string]bool) {
+	for _, key := range slices.Sorted(maps.Keys(given)) {
+		if given[key] {
+			d.fault(at+"."+key, "a switch of kind %s has no %s", kind, key)
+		}
 	}
 }
 

@@ -74,6 +74,30 @@ func (r *Roster) Apply(n *metrics.Names, switches ...string) {
 	}
 }
 
+// Shared tells which agents have logins at more than one of the switches, each
+// named with its kind; nil where nobody has.
+func (r *Roster) Shared(switches map[string]string) func(agent string) bool {
+	if r == nil {
+		return nil
+	}
+	shared := map[string]bool{}
+	for _, a := range r.Agents {
+		n := 0
+		for name, kind := range switches {
+			if len(a.Logins[name]) > 0 || len(a.Logins[kind]) > 0 {
+				n++
+			}
+		}
+		if n > 1 {
+			shared[a.ID] = true
+		}
+	}
+	if len(shared) == 0 {
+		return nil
+	}
+	return func(agent string) bool { return shared[agent] }
+}
+
 // NameOf is the agent's name, "" where the roster does not know the agent.
 func (r *Roster) NameOf(id string) string {
 	if r == nil {
