@@ -76,7 +76,7 @@ func (t *Translator) channel(in *arievent.Channel) *channel {
 	base, half := cutHalf(in.Name)
 	switch half {
 	case 0:
-		c.member = t.members.byDevice[string(device(in.Name))]
+		c.member = t.members.byDevice[string(device(in.Name))].member
 	default:
 		p := t.locals[string(base)]
 		if p == nil {

@@ -40,7 +40,7 @@ type service struct {
 // roll is all members.
 type roll struct {
 	byInterface map[string]*member
-	byDevice    map[string]*member
+	byDevice    map[string]holder
 	list        []*member
 	away        map[string]bool // devices that cannot be reached
 	// ami tells that the manager interface reports members and pauses: then what
@@ -50,7 +50,7 @@ type roll struct {
 }
 
 func newRoll() roll {
-	return roll{byInterface: map[string]*member{}, byDevice: map[string]*member{}, away: map[string]bool{}}
+	return roll{byInterface: map[string]*member{}, byDevice: map[string]holder{}, away: map[string]bool{}}
 }
 
 // forgetStates forgets who serves what: another run of the switch says it anew.
@@ -75,7 +75,7 @@ func (t *Translator) member(interf []byte) *member {
 	m.device = deviceOf(m.interf)
 	r.byInterface[m.interf] = m
 	r.list = append(r.list, m)
-	t.learn([]byte(m.device), m)
+	t.own(m.interf, m)
 	m.away = r.away[m.device]
 	return m
 }
@@ -97,12 +97,38 @@ func deviceOf(interf string) string {
 	return interf
 }
 
-// learn notes whose device it is.
+// own notes that an interface, or state interface, which is a device by itself
+// is its member's: the calls there are the member's. A trunk's are not, though a
+// member may be reached through it (PJSIP/5550100@trunk, SIP/trunk/5550100).
+func (t *Translator) own(interf string, m *member) {
+	interf, _, _ = strings.Cut(interf, "/sip:")
+	if strings.Count(interf, "/") != 1 || strings.ContainsAny(interf, "@:") {
+		return // hint:1006@agents, Custom:x
+	}
+	r := &t.members
+	if h := r.byDevice[interf]; h.own && interf != m.interf || len(r.byDevice) >= maxMembers {
+		return // a member's interface counts before another's state interface
+	}
+	r.byDevice[interf] = holder{m, true}
+}
+
+// learn notes whose phone it is that a Local channel led to, unless it is
+// somebody's own. One that is rung for two members is neither's.
 func (t *Translator) learn(device []byte, m *member) {
 	r := &t.members
-	if _, known := r.byDevice[string(device)]; !known && len(r.byDevice) < maxMembers {
-		r.byDevice[string(device)] = m
+	h, known := r.byDevice[string(device)]
+	switch {
+	case !known && len(r.byDevice) < maxMembers:
+		r.byDevice[string(device)] = holder{m, false}
+	case known && !h.own && h.member != m:
+		r.byDevice[string(device)] = holder{}
 	}
+}
+
+// holder is whose device it is.
+type holder struct {
+	member *member
+	own    bool // it is the member's interface
 }
 
 // service returns the member's part in a queue, nil where there is none.
@@ -254,8 +280,8 @@ func (t *Translator) pauseState(queue, interf, state []byte, at metrics.Millis) 
 // reach takes whether a device can be reached.
 func (t *Translator) reach(device string, away bool, at metrics.Millis) {
 	r := &t.members
-	m := r.byDevice[device]
-	if away && (m != nil || len(r.away) < maxMembers) {
+	_, known := r.byDevice[device]
+	if away && (known || len(r.away) < maxMembers) {
 		r.away[device] = true
 	} else {
 		delete(r.away, device)
@@ -263,7 +289,7 @@ func (t *Translator) reach(device string, away bool, at metrics.Millis) {
 	for _, m := range r.list {
 		if m.device == device && m.away != away {
 			m.away = away
-			if m.status != metrics.UnknownStatus {
+			if m.status != metrics.UnknownStatus || len(m.queues) > 0 {
 				t.tell(m, at)
 			}
 		}
@@ -322,7 +348,7 @@ func (t *Translator) granted(c *channel, e *arievent.Event, at metrics.Millis) {
 		}
 		if state := argument(c.request, 5); state != "" {
 			m.device = state
-			t.learn([]byte(state), m)
+			t.own(state, m)
 		}
 		t.joins(m, t.queue([]byte(queue)), at)
 	case "REMOVED":
@@ -403,7 +429,7 @@ func (t *Translator) memberEvent(in *ami.Message, event string, at metrics.Milli
 	}
 	if state := in.Get("StateInterface"); len(state) > 0 && string(state) != m.device {
 		m.device = string(state)
-		t.learn(state, m)
+		t.own(m.device, m)
 		m.away = t.members.away[m.device]
 	}
 	if event == "QueueMemberRemoved" {

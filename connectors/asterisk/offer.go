@@ -1,6 +1,8 @@
 package asterisk
 
 import (
+	"bytes"
+
 	"tallyd/connectors/asterisk/arievent"
 	"tallyd/metrics"
 )
@@ -82,7 +84,6 @@ func (t *Translator) rings(caller, peer *channel, e *arievent.Event, at metrics.
 		o := &offer{stay: s, member: m, ch: peer, leg: peer.id}
 		peer.offer = o
 		if peer.half == nil {
-			t.learn(device(e.Peer.Name), m)
 			peer.member = m
 		}
 		s.offers = append(s.offers, o)
@@ -98,15 +99,25 @@ func (t *Translator) rings(caller, peer *channel, e *arievent.Event, at metrics.
 	if o == nil {
 		o = far.behind
 	}
-	if o == nil || peer.offer != nil {
-		return
+	if o == nil || o.closed || peer.offer != nil {
+		return // once it is answered, the dialplan behind it calls somebody else
 	}
 	peer.behind = o
 	if peer.half == nil {
 		o.phone = peer
-		t.learn(device(e.Peer.Name), o.member)
+		if d := device(e.Peer.Name); isPhone(d, e.DialString) {
+			t.learn(d, o.member)
+		}
 		peer.member = o.member
 	}
+}
+
+// isPhone tells whether what was dialled is a device itself (1006, or its contact
+// 1006/sip:…), not a number at the far end of a trunk.
+func isPhone(device, dialled []byte) bool {
+	_, resource, _ := bytes.Cut(device, []byte("/"))
+	rest, ok := bytes.CutPrefix(dialled, resource)
+	return ok && len(resource) > 0 && (len(rest) == 0 || bytes.HasPrefix(rest, []byte("/sip:")))
 }
 
 // endOffer ends an offer that came to nothing.

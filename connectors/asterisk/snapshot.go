@@ -333,7 +333,7 @@ func (t *Translator) knownAgent(r *restChannel, named map[metrics.ID]*restChanne
 		}
 		if c := t.existing(x); c != nil && (x.app == "AppQueue" || c.member != nil && x.app != "Queue") {
 			if half := c.half; half != nil && c.member == nil {
-				c.member = t.members.byDevice[string(device([]byte(x.name)))]
+				c.member = t.members.byDevice[string(device([]byte(x.name)))].member
 			}
 			return c
 		}
