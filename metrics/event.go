@@ -1,5 +1,7 @@
 package metrics
 
+import "slices"
+
 // AgentID, QueueID and ReasonID are dense numbers from Names; 0 means none.
 type (
 	AgentID  uint32
@@ -202,6 +204,12 @@ const (
 var enderNames = [enders]string{"unknown", "caller", "agent", "blind_transfer", "attended_transfer", "switch"}
 
 func (e EndedBy) String() string { return nameOf(enderNames[:], int(e)) }
+
+// ParseEndedBy reads what String writes.
+func ParseEndedBy(s string) (EndedBy, bool) {
+	i := slices.Index(enderNames[:], s)
+	return EndedBy(max(i, 0)), i >= 0
+}
 
 // Direction is a leg's direction as the switch sees it.
 type Direction uint8

@@ -80,7 +80,7 @@ func rootCommand(environ []string) *cobra.Command {
 		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &codeError{exitUsage, err} })
-	root.AddCommand(serveCommand(environ), replayCommand(), checkCommand(environ), kpiCommand(environ), metricsCommand())
+	root.AddCommand(serveCommand(environ), replayCommand(), checkCommand(environ), kpiCommand(environ), metricsCommand(), verifyCommand(environ))
 	for _, c := range root.Commands() {
 		args := c.Args
 		c.Args = func(c *cobra.Command, list []string) error {

@@ -57,7 +57,7 @@ func errTruncated(err error) bool {
 // errFormat: a recording is not what it should be.
 func errFormat(err error) bool {
 	var f *eventsocket.FormatError
-	return errors.As(err, &f) || errors.Is(err, asterisk.ErrNoEvents)
+	return errors.As(err, &f) || errors.Is(err, asterisk.ErrNoEvents) || errors.Is(err, asterisk.ErrNoMessages)
 }
 
 type freeswitchPlayer struct{ t *freeswitch.Translator }

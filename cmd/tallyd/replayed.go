@@ -32,6 +32,7 @@ type part struct {
 	names     *metrics.Names
 	tracker   *metrics.Tracker
 	player    player
+	apply     func(*metrics.Event) // takes what the player tells
 	first     metrics.Millis
 	malformed int64
 }
@@ -61,8 +62,7 @@ func (r *replayed) add(kind, ami string, all []recordingsOf) error {
 		Switch: kind, Queue: r.settings, Sealed: sealed, Shared: shared,
 		Visit: func(c *metrics.Contact) { r.visits = append(r.visits, *c) },
 	})
-	var err error
-	p.player, err = newPlayer(kind, p.names, ami, func(e *metrics.Event) {
+	p.apply = func(e *metrics.Event) {
 		if p.first == 0 {
 			p.first = e.At
 		}
@@ -70,7 +70,9 @@ func (r *replayed) add(kind, ami string, all []recordingsOf) error {
 			r.pause(p, e)
 		}
 		p.tracker.Apply(e)
-	})
+	}
+	var err error
+	p.player, err = newPlayer(kind, p.names, ami, func(e *metrics.Event) { p.apply(e) })
 	r.parts = append(r.parts, p)
 	return err
 }
@@ -239,6 +241,7 @@ func (r *replayed) document(visits bool) *replayJSON {
 		}
 		last = max(last, p.tracker.Now())
 	}
+	slices.Sort(kinds)
 	d.Switch, d.From, d.To = strings.Join(kinds, "+"), stamp(first), stamp(last)
 	for k, x := range r.rows {
 		switch k.Kind {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 type ContactQuery struct {
 	// From and To are local midnight and now where they are zero.
 	From, To time.Time
+	Switch   string   // "": every
 	Queue    string   // "": every
 	Agent    string   // who answered; "": every
 	Outcomes []string // none: every
@@ -63,22 +65,24 @@ func ContactOf(c *metrics.Contact) Contact {
 }
 
 // Contacts lists the contacts of closed intervals in the order in which they
-// ended. Those of the interval that is still open follow when it is sealed.
-func (s *Service) Contacts(ctx context.Context, q ContactQuery) ([]Contact, error) {
+// ended. Those of the interval that is still open follow when it is sealed: all
+// that ended before complete are there.
+func (s *Service) Contacts(ctx context.Context, q ContactQuery) (out []Contact, complete Moment, err error) {
 	want, err := s.contactQuery(&q)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
+	windows := s.windows()
 	m, err := s.cfg.Intake.moment(nil)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer m.close()
 	var list []metrics.Contact
 	if m.stored != nil {
 		for c, err := range m.stored.Contacts(ctx, want) {
 			if err != nil {
-				return nil, err
+				return nil, 0, err
 			}
 			list = append(list, c)
 		}
@@ -90,7 +94,13 @@ func (s *Service) Contacts(ctx context.Context, q ContactQuery) ([]Contact, erro
 			}
 		}
 	}
-	return published(list, want.Limit), nil
+	complete = Moment(metrics.MillisOf(s.Now()))
+	for _, w := range open(windows, m.through, 0, math.MaxInt64) {
+		if want.Switch == "" || want.Switch == w.source.Name {
+			complete = min(complete, Moment(w.window.Interval.Start()))
+		}
+	}
+	return published(list, want.Limit), complete, nil
 }
 
 // published sorts, leaves the older of two records of one visit out (the later
@@ -134,7 +144,7 @@ func (s *Service) contactQuery(q *ContactQuery) (storage.ContactQuery, error) {
 	if q.Limit < 0 || q.Limit > MaxContacts {
 		return none, fmt.Errorf("limit %d is not between 0 and %d", q.Limit, MaxContacts)
 	}
-	want := storage.ContactQuery{From: metrics.MillisOf(q.From), To: metrics.MillisOf(q.To), Queue: q.Queue, Agent: q.Agent, Limit: q.Limit}
+	want := storage.ContactQuery{From: metrics.MillisOf(q.From), To: metrics.MillisOf(q.To), Switch: q.Switch, Queue: q.Queue, Agent: q.Agent, Limit: q.Limit}
 	if want.Limit == 0 {
 		want.Limit = DefaultContacts
 	}

@@ -123,9 +123,12 @@ func TestContacts(t *testing.T) {
 
 	get := func(q ContactQuery) []Contact {
 		t.Helper()
-		list, err := l.service.Contacts(context.Background(), q)
+		list, complete, err := l.service.Contacts(context.Background(), q)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if want := metrics.IntervalOf(l.now).Start(); complete != Moment(want) {
+			t.Errorf("complete until %v, want %v", complete, want)
 		}
 		return list
 	}
@@ -142,6 +145,9 @@ func TestContacts(t *testing.T) {
 	if list := get(ContactQuery{Agent: "1001"}); len(list) != 1 {
 		t.Errorf("the agent's contacts are %+v", list)
 	}
+	if list := get(ContactQuery{Switch: "fs2"}); len(list) != 0 {
+		t.Errorf("another switch's contacts are %+v", list)
+	}
 	if list := get(ContactQuery{Limit: 1}); len(list) != 1 || list[0].Queue != "support" {
 		t.Errorf("the first contact is %+v", list)
 	}
@@ -152,7 +158,7 @@ func TestContacts(t *testing.T) {
 		{ContactQuery{Outcomes: []string{"lost"}}, `outcome "lost" is not known`},
 		{ContactQuery{Limit: -1}, `limit -1 is not between 0 and 10000`},
 	} {
-		if _, err := l.service.Contacts(context.Background(), f.q); err == nil || err.Error() != f.want {
+		if _, _, err := l.service.Contacts(context.Background(), f.q); err == nil || err.Error() != f.want {
 			t.Errorf("error is %v, want %s", err, f.want)
 		}
 	}

@@ -25,6 +25,7 @@ type channel struct {
 	data           string         // with this argument,
 	shown          bool           // and was shown again since
 	bridgedAt      metrics.Millis // when it entered or left a bridge last
+	joined         metrics.Millis // a queue, last
 	hungUp         metrics.Millis // when it was asked to hang up
 	key            metrics.Millis // when it pressed a key last
 	transferring   bool           // a transfer moves it, or another for its sake

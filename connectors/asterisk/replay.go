@@ -17,7 +17,13 @@ var (
 	ErrTruncated = errors.New("the recording ends in the middle of an event")
 	// ErrNoEvents: a recording holds lines, and none of them is an event.
 	ErrNoEvents = errors.New("no line of it is an event of ARI's")
+	// ErrNoMessages: a recording of the manager interface holds not one message.
+	ErrNoMessages = errors.New("there is no message of the manager interface in it")
 )
+
+// hopeless is how many lines a recording may begin with of which none is an
+// event, before the rest is not looked at.
+const hopeless = 10_000
 
 // Replay reads recorded ARI events, one a line, bare or as {"rx":epoch,"ev":{…}},
 // to their end. Where a recording of the manager interface is given, its
@@ -48,10 +54,11 @@ func Replay(ctx context.Context, events io.Reader, manager *Manager, t *Translat
 		if err := t.line(line, offset, err == io.EOF, manager); err != nil {
 			return err
 		}
+		all := t.Counts.Events - before.Events
+		if all > 0 && (err == io.EOF || all == hopeless) && t.Counts.Malformed-before.Malformed == all {
+			return ErrNoEvents
+		}
 		if err == io.EOF {
-			if all := t.Counts.Events - before.Events; all > 0 && t.Counts.Malformed-before.Malformed == all {
-				return ErrNoEvents
-			}
 			return nil
 		}
 		offset += size
@@ -97,6 +104,7 @@ type Manager struct {
 	in    *ami.Reader
 	ahead *ami.Message // read, but not due yet
 	err   error        // what ended it
+	any   bool         // it held a message
 }
 
 // NewManager returns a player of a recording.
@@ -107,6 +115,8 @@ func NewManager(r io.Reader) *Manager { return &Manager{in: ami.NewReader(r)} }
 func (m *Manager) Rest(t *Translator) error {
 	m.until(1<<63-1, t)
 	switch {
+	case !m.any && m.in.Offset() > 0:
+		return ErrNoMessages
 	case m.err == io.EOF:
 		return nil
 	case errors.Is(m.err, ami.ErrTruncated):
@@ -134,6 +144,7 @@ func (m *Manager) until(at int64, t *Translator) {
 		if stamp > at {
 			return
 		}
+		m.any = m.any || m.ahead.Has("Event") || m.ahead.Has("Response")
 		t.AMI(m.ahead)
 		m.ahead = nil
 	}

@@ -129,6 +129,10 @@ func (t *Translator) enter(c *channel, data, number []byte, at metrics.Millis) *
 		name = name[:i]
 	}
 	name = bytes.TrimSpace(name)
+	// A refusal and the next stay may bear one stamp; visits of one call are told
+	// apart by it.
+	at = max(at, c.joined+1)
+	c.joined = at
 	s := &stay{ch: c, leg: c.id, joined: at, queue: metrics.QueueID(t.names.Intern(metrics.QueueName, name))}
 	c.stay, c.key, c.transferring, c.wrapper, c.bridged = s, 0, false, false, false
 	c.data, c.shown = string(data), false
@@ -263,6 +267,7 @@ func (t *Translator) leave(s *stay, o metrics.Outcome, goesOn bool) {
 	if s.abandoned != 0 {
 		at = s.abandoned
 	}
+	at = max(at, s.joined)
 	for len(s.offers) > 0 {
 		cause := metrics.CallerLeft
 		if s.offers[0] == s.winner {

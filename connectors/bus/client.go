@@ -68,6 +68,15 @@ func (c *Client) KPI(ctx context.Context, r KPIRequest) (*KPIAnswer, error) {
 	return out, nil
 }
 
+// Contacts asks for contacts.
+func (c *Client) Contacts(ctx context.Context, r ContactsRequest) (*ContactsAnswer, error) {
+	out := &ContactsAnswer{}
+	if err := c.ask(ctx, c.subjects.QueryContacts(), r, out); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *Client) ask(ctx context.Context, subject string, question, answer any) error {
 	body, err := json.Marshal(question)
 	if err != nil {

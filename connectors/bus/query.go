@@ -39,6 +39,7 @@ type KPIAnswer struct {
 type ContactsRequest struct {
 	From     time.Time `json:"from,omitzero"`
 	To       time.Time `json:"to,omitzero"`
+	Switch   string    `json:"switch,omitempty"`
 	Queue    string    `json:"queue,omitempty"`
 	Agent    string    `json:"agent,omitempty"`
 	Outcomes []string  `json:"outcomes,omitempty"`
@@ -48,6 +49,9 @@ type ContactsRequest struct {
 // ContactsAnswer is what query.contacts answers.
 type ContactsAnswer struct {
 	api.Header
+	// Complete is up to when nothing is missing: what ended later follows when its
+	// quarter hour is closed.
+	Complete api.Moment    `json:"complete_until"`
 	Contacts []api.Contact `json:"contacts"`
 }
 
@@ -107,11 +111,11 @@ func (q *queries) answer(ctx context.Context, subject string, body []byte) (any,
 		if err := strict(body, &r); err != nil {
 			return nil, err
 		}
-		list, err := s.Contacts(ctx, api.ContactQuery{From: r.From, To: r.To, Queue: r.Queue, Agent: r.Agent, Outcomes: r.Outcomes, Limit: r.Limit})
+		list, complete, err := s.Contacts(ctx, api.ContactQuery{From: r.From, To: r.To, Switch: r.Switch, Queue: r.Queue, Agent: r.Agent, Outcomes: r.Outcomes, Limit: r.Limit})
 		if err != nil {
 			return nil, err
 		}
-		return ContactsAnswer{q.bus.header(0), list}, nil
+		return ContactsAnswer{q.bus.header(0), complete, list}, nil
 	}
 	return nil, fmt.Errorf("subject %q answers no query", subject)
 }

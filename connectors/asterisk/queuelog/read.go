@@ -2,6 +2,7 @@ package queuelog
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -35,8 +36,14 @@ func (e *Entry) Number(n int) int64 {
 // maxLine bounds a line; queue_log's have some 100 bytes.
 const maxLine = 64 << 10
 
+// ErrNoQueueLog: what was read is something else.
+var ErrNoQueueLog = errors.New("this is no queue_log: time|unique id|queue|agent|event|… in each line")
+
+// maxFaults is how many faulty lines a log may have.
+const maxFaults = 1000
+
 // Read reads a queue_log. Lines that are none of it are left out and told as
-// faults ("line 7: …"); the error is the reader's own.
+// faults ("line 7: …"); the error is the reader's own, or ErrNoQueueLog.
 func Read(r io.Reader) (entries []Entry, faults []string, err error) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 4096), maxLine)
@@ -49,12 +56,19 @@ func Read(r io.Reader) (entries []Entry, faults []string, err error) {
 		at, bad := strconv.ParseInt(f[0], 10, 64)
 		if bad != nil || len(f) < 5 {
 			faults = append(faults, fmt.Sprintf("line %d: %.40q is not time|id|queue|agent|event", n, text))
+			if len(faults) > maxFaults || len(faults) >= 20 && len(entries) == 0 {
+				return entries, faults[:min(len(faults), 5)], ErrNoQueueLog
+			}
 			continue
 		}
 		k := eventField(f)
 		entries = append(entries, Entry{Line: n, At: at, ID: f[1], Queue: f[2], Agent: strings.Join(f[3:k], "|"), Event: f[k], Args: f[k+1:]})
 	}
-	return entries, faults, lines.Err()
+	err = lines.Err()
+	if err == nil && len(entries) == 0 {
+		err = ErrNoQueueLog
+	}
+	return entries, faults, err
 }
 
 // eventField is the place of the event's name: the fifth, unless the member's

@@ -13,6 +13,7 @@ type Visit struct {
 	End       string // the event that ended it; "" where none was logged
 	Joined    int64  // seconds since 1970
 	Wait      int64  // seconds; -1 where no line tells it
+	Ended     int64  // seconds since 1970, of the latest line about it
 	connected int64
 	// Twice tells that two lines say how the talk ended, and differ.
 	Twice bool
@@ -32,7 +33,7 @@ func Visits(entries []Entry) []*Visit {
 	for i := range entries {
 		e := &entries[i]
 		if e.Event == "ENTERQUEUE" {
-			v := &Visit{Line: e.Line, ID: e.ID, Queue: e.Queue, Caller: e.Arg(1), Joined: e.At, Wait: -1}
+			v := &Visit{Line: e.Line, ID: e.ID, Queue: e.Queue, Caller: e.Arg(1), Joined: e.At, Ended: e.At, Wait: -1}
 			all, latest[e.ID] = append(all, v), v
 			continue
 		}
@@ -46,7 +47,7 @@ func Visits(entries []Entry) []*Visit {
 		switch e.Event {
 		case "CONNECT":
 			if v != nil {
-				v.Outcome, v.Agent, v.Wait, v.connected = metrics.Answered, e.Agent, e.Number(0), e.At
+				v.Outcome, v.Agent, v.Wait, v.connected, v.Ended = metrics.Answered, e.Agent, e.Number(0), e.At, e.At
 				talking = append(talking, v)
 			}
 		case "COMPLETECALLER":
@@ -90,7 +91,7 @@ func standsIn(all []*Visit, ends map[string]bool, e *Entry, waited int64) *Visit
 
 func (v *Visit) leave(e *Entry, o metrics.Outcome, wait int) {
 	if v != nil && v.Outcome == metrics.InProgress {
-		v.Outcome, v.End, v.Wait = o, e.Event, e.Number(wait)
+		v.Outcome, v.End, v.Wait, v.Ended = o, e.Event, e.Number(wait), e.At
 	}
 }
 
@@ -116,7 +117,7 @@ func end(talking []*Visit, v *Visit, e *Entry, by metrics.EndedBy, hold, talk in
 		v.Twice = v.Twice || v.End != e.Event
 		return talking
 	}
-	v.End, v.EndedBy = e.Event, by
+	v.End, v.EndedBy, v.Ended = e.Event, by, e.At
 	for i, x := range talking {
 		if x == v {
 			return append(talking[:i:i], talking[i+1:]...)
