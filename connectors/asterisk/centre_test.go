@@ -73,6 +73,7 @@ func TestCentre(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			both, alone := attach(t, a, true), attach(t, a, false)
 			log, err := lab.Centre{Seed: seed, Calls: 130, Length: 100 * time.Second}.Play(ctx, a)
 			if err != nil {
 				t.Fatal(err)
@@ -84,6 +85,13 @@ func TestCentre(t *testing.T) {
 				t.Fatal(err)
 			}
 			compareLogs(t, folder)
+			for _, l := range []*attached{both, alone} {
+				l.end(t)
+				compareLive(t, folder, l)
+			}
+			if l := both.connector.Health().Missing; len(l) > 1 || len(alone.connector.Health().Missing) == 0 {
+				t.Errorf("missing with the manager interface: %q", l)
+			}
 		})
 	}
 }
@@ -259,7 +267,7 @@ func comparePhones(t *testing.T, folder string, r *replayed) {
 			continue // who called had consulted, and joined the agent to somebody else
 		}
 		// A phone that asks for a transfer counts on until that is done.
-		if off := talk - float64(c.Talk()); off > late+700 || off < -150 {
+		if off := talk - float64(c.Talk()); off > late+700 || off < -600 {
 			t.Errorf("visit %s (%s, %v): talk %d ms, the phone says %.0f", c.Visit, c.Agent, c.EndedBy, c.Talk(), talk)
 		}
 	}

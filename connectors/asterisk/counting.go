@@ -19,6 +19,7 @@ type counting struct {
 	read    time.Time      // when it was counted
 	offset  metrics.Millis // of the switch's clock from ours
 	lost    bool
+	bytes   int64     // of events so far
 	settled time.Time // when the snapshot may be closed
 	shown   time.Time
 }
@@ -35,7 +36,8 @@ func (c *Connector) take() bool {
 	if f := c.frames.Next(); f != nil {
 		switch f.kind {
 		case eventFrame:
-			c.translator.Event(f.b, 0)
+			c.translator.Event(f.b, c.count.bytes)
+			c.count.bytes += int64(len(f.b))
 			c.count.lost = false
 		case lostFrame:
 			c.translator.Lost()
