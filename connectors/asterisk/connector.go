@@ -79,6 +79,7 @@ const (
 	eventFrame     frameKind = iota
 	lostFrame                // the connection broke after what came before
 	restartedFrame           // the next connection is to another run of the switch
+	seenFrame                // the connection stands
 )
 
 // message is one thing on its way from the manager interface to counting.
@@ -118,6 +119,7 @@ type Connector struct {
 	dropped  atomic.Int64
 	again    chan struct{} // a snapshot is wanted
 	listed   atomic.Bool   // the manager interface has told of all members
+	relist   chan struct{} // it is wanted to tell of them again
 
 	// of the goroutine that keeps ARI attached
 	app      string // the application's name
@@ -149,7 +151,7 @@ func New(cfg Config, names *metrics.Names, tracker *metrics.Tracker) *Connector 
 	c.frames = source.NewRing[frame](cfg.Buffer, c.bell)
 	c.messages = source.NewRing[message](1024, c.bell)
 	c.orders = source.NewRing[order](64, c.bell)
-	c.again = make(chan struct{}, 1)
+	c.again, c.relist = make(chan struct{}, 1), make(chan struct{}, 1)
 	c.translator = NewTranslator(names, tracker.Apply)
 	c.health.Store(&source.Health{Error: "not connected yet"})
 	c.manager.Store(&managerHealth{err: "not connected yet"})

@@ -24,28 +24,18 @@ type counting struct {
 	shown   time.Time
 }
 
-// take decodes, translates and counts one thing, if there is one. Orders go
-// first: they are few, and do not depend on what waits in the other rings.
+// take decodes, translates and counts one thing, if there is one. Orders come
+// when all events are counted that came before: a snapshot is newer than those.
 func (c *Connector) take() bool {
+	if f := c.frames.Next(); f != nil {
+		c.frame(f)
+		c.frames.Done()
+		return true
+	}
 	if o := c.orders.Next(); o != nil {
 		c.obey(o)
 		*o = order{}
 		c.orders.Done()
-		return true
-	}
-	if f := c.frames.Next(); f != nil {
-		switch f.kind {
-		case eventFrame:
-			c.translator.Event(f.b, c.count.bytes)
-			c.count.bytes += int64(len(f.b))
-			c.count.lost = false
-		case lostFrame:
-			c.translator.Lost()
-			c.count.lost = true
-		case restartedFrame:
-			c.translator.Restarted(c.now(time.Now()))
-		}
-		c.frames.Done()
 		return true
 	}
 	if m := c.messages.Next(); m != nil {
@@ -54,6 +44,24 @@ func (c *Connector) take() bool {
 		return true
 	}
 	return false
+}
+
+func (c *Connector) frame(f *frame) {
+	switch t := c.translator; f.kind {
+	case eventFrame:
+		t.Event(f.b, c.count.bytes)
+		c.count.bytes += int64(len(f.b))
+		c.count.lost = false
+	case lostFrame:
+		t.Lost()
+		c.count.lost, c.count.settled = true, time.Time{} // a snapshot that is not closed never will be
+	case restartedFrame:
+		t.Restarted(c.now(time.Now()))
+	case seenFrame:
+		if t.lost {
+			t.Seen(c.now(time.Now()))
+		}
+	}
 }
 
 // obey does what the goroutine that keeps ARI attached has ordered.
@@ -69,11 +77,17 @@ func (c *Connector) obey(o *order) {
 	case membersOrder:
 		t.Members(o.snap, c.now(now))
 	}
+	close(o.done)
 }
 
-// manage takes what the manager interface told of, or how it fares.
+// manage takes what the manager interface told of, or how it fares. While ARI
+// cannot be seen it is left out: all members are listed anew when ARI is back.
 func (c *Connector) manage(m *message) {
-	switch t := c.translator; m.kind {
+	t := c.translator
+	if t.lost && m.kind != managerIsLost {
+		return
+	}
+	switch m.kind {
 	case plainMessage:
 		t.AMI(&m.m)
 	case listBegins:
@@ -90,6 +104,7 @@ func (c *Connector) rest() {
 	if c.overflow.Load() {
 		// What was dropped is a gap; a snapshot closes it.
 		c.translator.Lost()
+		c.count.settled = time.Time{}
 		c.overflow.Store(false)
 		c.cfg.Log.Warn("events were dropped because counting fell behind", "dropped", c.dropped.Load())
 		select {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,6 +37,10 @@ func attach(t *testing.T, a *lab.Asterisk, withAMI bool, change ...func(*Config)
 	l := &attached{replayed: newReplayed(), done: make(chan error, 1)}
 	l.connector = New(cfg, l.names, l.tracker)
 	l.translator = l.connector.translator
+	l.translator.sink = func(e *metrics.Event) {
+		l.facts = append(l.facts, *e)
+		l.tracker.Apply(e)
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	l.stop = stop
 	go func() { l.done <- l.connector.Run(ctx) }()
@@ -52,9 +57,22 @@ func (l *attached) await(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	for limit := time.Now().Add(20 * time.Second); !is(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(limit) {
-			t.Fatalf("not %s: %+v", what, l.connector.Health())
+			t.Fatalf("not %s: %+v\n%s", what, l.connector.Health(), l.present())
 		}
 	}
+}
+
+// present is what the tracker shows.
+func (l *attached) present() string {
+	var b strings.Builder
+	for i := 1; i < l.names.Len(metrics.QueueName); i++ {
+		q := l.tracker.Live.Queue(metrics.QueueID(i))
+		fmt.Fprintf(&b, "%s: %d wait, %d talk; ", l.names.Name(metrics.QueueName, uint32(i)), q.Waiting, q.Talking)
+	}
+	for i := 1; i < l.names.Len(metrics.AgentName); i++ {
+		fmt.Fprintf(&b, "%s %v, ", l.names.Name(metrics.AgentName, uint32(i)), l.tracker.Live.Agent(metrics.AgentID(i)).State)
+	}
+	return b.String()
 }
 
 // end stops it, and lets the tracker hand over everything.

@@ -45,8 +45,11 @@ func (c *Connector) managerSession(ctx context.Context) error {
 		return err
 	}
 	c.cfg.Log.Info("attached to the manager interface", "address", c.cfg.AMI.Address)
-	c.hand(ctx, listBegins, nil)
-	if err := send(conn, c.cfg.CommandTimeout, "QueueStatus", "ActionID", "tallyd-list"); err != nil {
+	select {
+	case <-c.relist: // that will be done in any case
+	default:
+	}
+	if err := c.list(conn); err != nil {
 		return err
 	}
 	c.manager.Store(&managerHealth{connected: true})
@@ -56,6 +59,7 @@ func (c *Connector) managerSession(ctx context.Context) error {
 	defer helper.Wait()
 	defer stop()
 	helper.Go(func() {
+		var err error
 		tick := time.NewTicker(c.cfg.Ping)
 		defer tick.Stop()
 		for {
@@ -63,10 +67,13 @@ func (c *Connector) managerSession(ctx context.Context) error {
 			case <-pinging.Done():
 				return
 			case <-tick.C:
-				if send(conn, c.cfg.CommandTimeout, "Ping") != nil {
-					conn.Close()
-					return
-				}
+				err = send(conn, c.cfg.CommandTimeout, "Ping")
+			case <-c.relist:
+				err = c.list(conn)
+			}
+			if err != nil {
+				conn.Close()
+				return
 			}
 		}
 	})
@@ -85,6 +92,22 @@ func (c *Connector) managerSession(ctx context.Context) error {
 		if !c.message(ctx, m) {
 			return errors.New("messages came faster than they could be counted")
 		}
+	}
+}
+
+// listID names the answer in which the manager interface lists all queues.
+const listID = "tallyd-list"
+
+// list asks for all queues, their members and who waits.
+func (c *Connector) list(conn net.Conn) error {
+	return send(conn, c.cfg.CommandTimeout, "QueueStatus", "ActionID", listID)
+}
+
+// wantList has all queues listed again.
+func (c *Connector) wantList() {
+	select {
+	case c.relist <- struct{}{}:
+	default: // that is wanted already
 	}
 }
 
@@ -138,11 +161,16 @@ func send(conn net.Conn, limit time.Duration, action string, headers ...string) 
 // session begins anew, and lists everything again.
 func (c *Connector) message(ctx context.Context, m *ami.Message) bool {
 	event := string(m.Event())
+	m.Received = time.Now().UnixMilli() // answers bear no time stamp
 	switch {
+	case event == "" && string(m.Get("ActionID")) == listID:
+		return c.hand(ctx, listBegins, nil)
 	case event == "QueueStatusComplete":
 		ok := c.hand(ctx, listEnds, nil)
 		c.listed.Store(ok)
 		return ok
+	case event == "FullyBooted", event == "Reload":
+		c.wantList() // the queues may be others now
 	case strings.HasPrefix(event, "QueueMember"), event == "QueueEntry", event == "Shutdown":
 		return c.hand(ctx, plainMessage, m)
 	}

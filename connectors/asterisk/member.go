@@ -97,6 +97,23 @@ func deviceOf(interf string) string {
 	return interf
 }
 
+// behind is the member whose interface leads to a device that nothing was seen
+// to lead to: a Local channel's name lacks its interface's options
+// (Local/1006@agents/n), and the phone that it calls mostly has its number.
+func (r *roll) behind(device string) *member {
+	_, number, _ := strings.Cut(device, "/")
+	var same *member
+	for _, m := range r.list {
+		if deviceOf(m.interf) == device {
+			return m
+		}
+		if strings.HasPrefix(m.interf, "Local/"+number+"@") {
+			same = m
+		}
+	}
+	return same
+}
+
 // own notes that an interface, or state interface, which is a device by itself
 // is its member's: the calls there are the member's. A trunk's are not, though a
 // member may be reached through it (PJSIP/5550100@trunk, SIP/trunk/5550100).
@@ -385,7 +402,8 @@ func (t *Translator) AMI(m *ami.Message) {
 		t.put(metrics.Event{Kind: metrics.SwitchDown, At: at})
 	case "QueueEntry": // who waits, and how long: the answer to QueueStatus
 		if wait, ok := m.Int("Wait"); ok && at > 0 && len(t.waiting) < maxChannels {
-			t.waiting[metrics.MakeID(m.Get("Uniqueid"))] = at - metrics.Millis(wait*1000)
+			// Whole seconds that have passed: half of one more is the best guess.
+			t.waiting[metrics.MakeID(m.Get("Uniqueid"))] = at - metrics.Millis(wait*1000+500)
 		}
 	}
 }
@@ -418,7 +436,7 @@ func (t *Translator) memberEvent(in *ami.Message, event string, at metrics.Milli
 		return
 	}
 	t.members.ami = true
-	t.Seen(at)
+	t.last = max(t.last, at)
 	q := t.queue(queue)
 	name := in.Get("MemberName")
 	if len(name) == 0 {

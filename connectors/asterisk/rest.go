@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -50,6 +52,9 @@ func ask[T any](ctx context.Context, r *rest, request func() (T, error)) (T, err
 	}()
 	select {
 	case a := <-c:
+		if a.err != nil {
+			a.err = rootOf(a.err)
+		}
 		return a.v, a.err
 	case <-ctx.Done():
 		return none, fmt.Errorf("ARI did not answer within %s: %w", r.limit, ctx.Err())
@@ -58,12 +63,20 @@ func ask[T any](ctx context.Context, r *rest, request func() (T, error)) (T, err
 
 // gone tells whether an error says that what was asked about is no more.
 func gone(err error) bool {
-	return native.CodeFromError(unwrapAll(err)) == http.StatusNotFound
+	return native.CodeFromError(err) == http.StatusNotFound
 }
 
-func unwrapAll(err error) error {
+// rootOf is the error that all others are about: ari/v5 wraps it in where in its
+// code it passed.
+func rootOf(err error) error {
 	for {
 		next := errors.Unwrap(err)
+		switch e := err.(type) {
+		case *url.Error:
+			return e.Err
+		case interface{ Cause() error }:
+			next = e.Cause()
+		}
 		if next == nil {
 			return err
 		}
@@ -89,14 +102,14 @@ func (i *switchInfo) missing() []string {
 func (r *rest) info(ctx context.Context) (*switchInfo, error) {
 	i, err := ask(ctx, r, func() (*ari.AsteriskInfo, error) { return r.client.Asterisk().Info(nil) })
 	if err != nil {
-		switch code := native.CodeFromError(unwrapAll(err)); {
+		switch code := native.CodeFromError(err); {
 		case code == http.StatusUnauthorized || code == http.StatusForbidden:
 			return nil, ErrPassword
 		case code != 0:
 			return nil, fmt.Errorf("%w: %v", ErrNotAsterisk, err)
 		}
-		var opErr interface{ Timeout() bool }
-		if errors.As(err, &opErr) || strings.Contains(err.Error(), "failed to make request") {
+		var network net.Error
+		if errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, context.Canceled) {
 			return nil, err
 		}
 		return nil, fmt.Errorf("%w: %v", ErrNotAsterisk, err)
@@ -111,7 +124,14 @@ func (r *rest) info(ctx context.Context) (*switchInfo, error) {
 type restChannel struct {
 	id, name, state, number string
 	app, data               string
+	member                  string // whom Queue connected it to, where the queue sets that
 	bridge                  *restBridge // the one it is in
+}
+
+// queue is the queue that the channel is in.
+func (c *restChannel) queue() string {
+	name, _, _ := strings.Cut(c.data, ",")
+	return strings.TrimSpace(name)
 }
 
 // maxAsked bounds how many channels and bridges a snapshot asks for.
@@ -140,7 +160,12 @@ func (r *rest) channels(ctx context.Context) ([]restChannel, error) {
 		// ari/v5 does not read which application a channel runs; the switch
 		// evaluates that on any channel.
 		if c.app, err = r.variable(ctx, d.ID, "CHANNEL(appname)"); err == nil && c.app == "Queue" {
-			c.data, err = r.variable(ctx, d.ID, "CHANNEL(appdata)")
+			if c.data, err = r.variable(ctx, d.ID, "CHANNEL(appdata)"); err == nil {
+				c.member, err = r.variable(ctx, d.ID, "MEMBERINTERFACE")
+				if gone(err) {
+					err = nil // it is not set
+				}
+			}
 		}
 		if gone(err) {
 			continue

@@ -35,6 +35,7 @@ type restMember struct {
 type order struct {
 	kind orderKind
 	snap *snapshot
+	done chan struct{} // closed when it is done
 }
 
 type orderKind uint8
@@ -45,12 +46,18 @@ const (
 	membersOrder                  // who serves the queues, found later
 )
 
-// give hands an order to the counting goroutine.
-func (c *Connector) give(ctx context.Context, o order) {
+// give hands an order to the counting goroutine and waits until it is done: what
+// is asked for next is newer than every event that was counted by then.
+func (c *Connector) give(ctx context.Context, kind orderKind, snap *snapshot) {
+	done := make(chan struct{})
 	for ctx.Err() == nil {
 		if slot := c.orders.Slot(); slot != nil {
-			*slot = o
+			*slot = order{kind, snap, done}
 			c.orders.Put()
+			select {
+			case <-done:
+			case <-ctx.Done():
+			}
 			return
 		}
 		time.Sleep(time.Millisecond)
@@ -58,7 +65,7 @@ func (c *Connector) give(ctx context.Context, o order) {
 }
 
 // snapshots asks for the present, and again when events were dropped, and for
-// the queues' members until there was a channel to ask on.
+// the members of queues that are new when there is a channel to ask on.
 func (c *Connector) snapshots(ctx context.Context, rest *rest, info *switchInfo) error {
 	c.awaitManager(ctx)
 	if err := c.snapshot(ctx, rest); err != nil {
@@ -70,7 +77,7 @@ func (c *Connector) snapshots(ctx context.Context, rest *rest, info *switchInfo)
 	} else if !now.started.Equal(info.started) {
 		return ErrRestarted
 	}
-	listed := c.cfg.AMI.Address != ""
+	asked := 0 // queues
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -83,37 +90,41 @@ func (c *Connector) snapshots(ctx context.Context, rest *rest, info *switchInfo)
 			}
 		case <-tick.C:
 			n := c.counted.Load()
-			if listed || n.live == "" {
+			queues := c.queuesToAsk(n)
+			if c.cfg.AMI.Address != "" || n.live == "" || len(queues) <= asked {
 				continue
 			}
 			s := &snapshot{}
-			if err := s.askMembers(ctx, rest, n.live, c.queuesToAsk(n)); err != nil && !gone(err) {
+			if err := s.askMembers(ctx, rest, n.live, queues); err != nil && !gone(err) {
 				return err
 			}
-			if listed = s.asked; listed {
-				c.give(ctx, order{kind: membersOrder, snap: s})
+			if s.asked {
+				asked = len(queues)
+				c.give(ctx, membersOrder, s)
 			}
 		}
 	}
 }
 
-// awaitManager gives the manager interface a moment to list the queues, so that
-// it is known since when who waits waits.
+// awaitManager has the manager interface list the queues, and gives it a moment
+// for that, so that it is known since when who waits waits.
 func (c *Connector) awaitManager(ctx context.Context) {
+	c.listed.Store(false)
+	c.wantList()
 	limit := time.Now().Add(2 * time.Second)
 	for c.cfg.AMI.Address != "" && !c.listed.Load() && time.Now().Before(limit) && ctx.Err() == nil {
 		time.Sleep(10 * time.Millisecond)
 	}
 }
 
-func (c *Connector) queuesToAsk(n *counted) []string {
-	l := append(slices.Clone(c.cfg.Queues), n.queues...)
+func (c *Connector) queuesToAsk(n *counted, more ...string) []string {
+	l := append(append(slices.Clone(c.cfg.Queues), n.queues...), more...)
 	slices.Sort(l)
 	return slices.Compact(l)
 }
 
 func (c *Connector) snapshot(ctx context.Context, rest *rest) error {
-	c.give(ctx, order{kind: beginOrder})
+	c.give(ctx, beginOrder, nil)
 	s := &snapshot{}
 	var err error
 	if s.channels, err = rest.channels(ctx); err != nil {
@@ -140,8 +151,14 @@ func (c *Connector) snapshot(ctx context.Context, rest *rest) error {
 		}
 	}
 	if c.cfg.AMI.Address == "" {
+		var seen []string
 		for _, ch := range s.channels {
-			err := s.askMembers(ctx, rest, ch.id, c.queuesToAsk(n))
+			if ch.app == "Queue" {
+				seen = append(seen, ch.queue())
+			}
+		}
+		for _, ch := range s.channels {
+			err := s.askMembers(ctx, rest, ch.id, c.queuesToAsk(n, seen...))
 			if err != nil && !gone(err) {
 				return err
 			}
@@ -150,7 +167,7 @@ func (c *Connector) snapshot(ctx context.Context, rest *rest) error {
 			}
 		}
 	}
-	c.give(ctx, order{kind: answerOrder, snap: s})
+	c.give(ctx, answerOrder, s)
 	return nil
 }
 
@@ -182,7 +199,7 @@ func (s *snapshot) askMembers(ctx context.Context, rest *rest, channel string, q
 			out = append(out, m)
 		}
 	}
-	s.members, s.asked = out, true
+	s.members, s.asked = out, len(queues) > 0
 	return nil
 }
 
@@ -286,7 +303,6 @@ func (t *Translator) knownCaller(r *restChannel, named map[metrics.ID]*restChann
 	if c == nil || c.void {
 		return
 	}
-	queue, _, _ := strings.Cut(r.data, ",")
 	s := c.stay
 	if s == nil && c.heard >= t.begun && c.heard > 0 {
 		return // events have told what became of it
@@ -296,7 +312,7 @@ func (t *Translator) knownCaller(r *restChannel, named map[metrics.ID]*restChann
 		if r.bridge != nil && agent == nil {
 			return // joined to somebody else: the queue's part is over
 		}
-		s = &stay{ch: c, leg: c.id, joined: at, queue: t.queue([]byte(strings.TrimSpace(queue)))}
+		s = &stay{ch: c, leg: c.id, joined: at, queue: t.queue([]byte(r.queue()))}
 		c.stay, c.data = s, r.data
 	}
 	joined := t.waiting[s.leg]
@@ -307,34 +323,38 @@ func (t *Translator) knownCaller(r *restChannel, named map[metrics.ID]*restChann
 	}
 	o := agent.offer
 	if o == nil || o.closed {
-		m := agent.member
-		if m == nil {
-			m = t.member(device([]byte(named[agent.id].name)))
-		}
-		if m == nil {
-			return
-		}
-		o = &offer{stay: s, member: m, ch: agent, leg: agent.id}
+		o = &offer{stay: s, member: agent.member, ch: agent, leg: agent.id}
 		agent.offer = o
-		t.serves(m, s.queue)
+		t.serves(agent.member, s.queue)
 	}
 	t.connect(s, o, metrics.IDString(r.bridge.id), at)
 }
 
-// knownAgent is the channel that a queue bridged a caller with.
+// knownAgent is the channel that a queue bridged a caller with, its member set.
 func (t *Translator) knownAgent(r *restChannel, named map[metrics.ID]*restChannel) *channel {
 	if r.bridge == nil {
 		return nil
 	}
 	for _, id := range r.bridge.channels {
 		x := named[metrics.IDString(id)]
-		if x == nil || x == r {
+		if x == nil || x == r || x.app == "Queue" {
 			continue
 		}
-		if c := t.existing(x); c != nil && (x.app == "AppQueue" || c.member != nil && x.app != "Queue") {
-			if half := c.half; half != nil && c.member == nil {
-				c.member = t.members.byDevice[string(device([]byte(x.name)))].member
-			}
+		c := t.existing(x)
+		if c == nil {
+			continue
+		}
+		if c.member == nil {
+			c.member = t.members.byInterface[r.member]
+		}
+		d := device([]byte(x.name))
+		if c.member == nil {
+			c.member = t.members.behind(string(d))
+		}
+		if c.member == nil && x.app == "AppQueue" {
+			c.member = t.member(d)
+		}
+		if c.member != nil {
 			return c
 		}
 	}

@@ -60,6 +60,7 @@ const (
 	agentEnded
 	blindTransferred
 	attendedTransferred
+	switchEnded // it is stopping
 )
 
 // isQueue tells whether a channel runs Queue, as an event's snapshot shows it.

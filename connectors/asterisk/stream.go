@@ -41,6 +41,7 @@ func (c *Connector) session(ctx context.Context) error {
 	}
 	defer ws.Close()
 	defer context.AfterFunc(ctx, func() { ws.Close() })()
+	c.control(seenFrame)
 	c.connects++
 	c.health.Store(&source.Health{Connected: true, Since: time.Now(), Connects: c.connects, Missing: info.missing()})
 	c.cfg.Log.Info("attached to the switch", "ari", c.cfg.ARI, "version", info.version, "application", c.app)

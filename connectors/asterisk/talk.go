@@ -142,16 +142,28 @@ func (t *Translator) held(c *channel, hold bool, at metrics.Millis) {
 	t.put(out)
 }
 
+// softHangupShutdown is the "cause" of a soft hangup that a stop of Asterisk
+// makes, of every channel that is up (AST_SOFTHANGUP_SHUTDOWN).
+const softHangupShutdown = 4
+
 // hangup takes that a channel was asked to hang up. The first of the two ended
 // the call, unless a transfer moves it, or the agent is away consulting.
-func (t *Translator) hangup(c *channel, at metrics.Millis) {
+func (t *Translator) hangup(c *channel, e *arievent.Event, at metrics.Millis) {
+	byCaller, byAgent := callerEnded, agentEnded
+	if e.Soft && e.Cause == softHangupShutdown {
+		byCaller, byAgent = switchEnded, switchEnded
+		if !t.down {
+			t.down = true
+			t.put(metrics.Event{Kind: metrics.SwitchDown, At: at})
+		}
+	}
 	if c.hungUp == 0 {
 		c.hungUp = at
 	}
 	if s := c.stay; s != nil && s.ch == c {
 		switch {
 		case s.state == talking && s.ender == nobodyYet && !c.transferring:
-			t.ended(s, callerEnded, at)
+			t.ended(s, byCaller, at)
 		case s.state == left && s.abandoned != 0:
 			t.leave(s, metrics.Abandoned, false)
 		}
@@ -159,7 +171,7 @@ func (t *Translator) hangup(c *channel, at metrics.Millis) {
 	if o := c.offer; o != nil && o.ch == c {
 		s := o.stay
 		if s.state == talking && s.winner == o && s.ender == nobodyYet && !c.transferring && c.bridge == s.bridge {
-			t.ended(s, agentEnded, at)
+			t.ended(s, byAgent, at)
 		}
 	}
 }
@@ -170,7 +182,7 @@ func (t *Translator) ended(s *stay, who ender, at metrics.Millis) {
 	s.ender = who
 	out := metrics.Event{At: at}
 	switch who {
-	case callerEnded:
+	case callerEnded, switchEnded:
 		out.By = metrics.Switch
 	case agentEnded:
 		out.By = metrics.Self
@@ -200,7 +212,7 @@ func (t *Translator) finish(s *stay, at metrics.Millis) {
 	switch s.ender {
 	case callerEnded:
 		out.By, out.LegGone = metrics.Self, true
-	case agentEnded:
+	case agentEnded, switchEnded:
 		out.By, out.LegGone = metrics.Switch, !s.departed
 	case blindTransferred:
 		out.Moved = metrics.Blind

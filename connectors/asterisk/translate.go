@@ -34,6 +34,7 @@ type Translator struct {
 	out   metrics.Event
 	last  metrics.Millis // the latest stamp so far
 	lost  bool           // nothing is seen since last
+	down  bool           // the switch is stopping
 
 	offset   int64
 	channels map[metrics.ID]*channel
@@ -101,7 +102,7 @@ func (t *Translator) Lost() {
 	if t.last == 0 || t.lost {
 		return
 	}
-	t.lost = true
+	t.lost, t.down = true, false
 	t.put(metrics.Event{Kind: metrics.SwitchLost, At: t.last})
 }
 
@@ -171,7 +172,7 @@ func (t *Translator) translate(e *arievent.Event, at metrics.Millis) {
 	case arievent.ChannelHold, arievent.ChannelUnhold:
 		t.held(c, e.Type == arievent.ChannelHold, at)
 	case arievent.ChannelHangupRequest:
-		t.hangup(c, at)
+		t.hangup(c, e, at)
 	case arievent.ChannelDestroyed:
 		t.destroyed(c, at)
 	}

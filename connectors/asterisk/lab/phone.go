@@ -16,6 +16,7 @@ import (
 
 // Exchange is a number of SIP phones behind one UDP port of loopback.
 type Exchange struct {
+	ctx    context.Context
 	port   int // its own
 	peer   int // Asterisk's
 	ua     *sipgo.UserAgent
@@ -33,7 +34,7 @@ type Exchange struct {
 // each call that comes in.
 func NewExchange(ctx context.Context, port, peer int, ring func(*Call)) (*Exchange, error) {
 	quiet := slog.New(slog.DiscardHandler)
-	x := &Exchange{port: port, peer: peer, ring: ring, calls: map[string]*Call{}}
+	x := &Exchange{ctx: ctx, port: port, peer: peer, ring: ring, calls: map[string]*Call{}}
 	var err error
 	if x.media, err = newMedia(); err != nil {
 		return nil, err
@@ -181,11 +182,15 @@ func (x *Exchange) onInvite(r *sip.Request, tx sip.ServerTransaction) {
 			if c.Answered.IsZero() {
 				c.ended("cancelled")
 			}
+		case <-x.ctx.Done():
 		case <-c.over:
 		}
 	}()
 	go x.ring(c)
-	<-c.over // the transaction ends with this function
+	select { // the transaction ends with this function
+	case <-c.over:
+	case <-x.ctx.Done():
+	}
 }
 
 // Answer picks up.

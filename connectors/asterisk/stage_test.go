@@ -1,0 +1,169 @@
+package asterisk
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"tallyd/connectors/asterisk/lab"
+	"tallyd/connectors/asterisk/queuelog"
+	"tallyd/metrics"
+)
+
+// stage is a small centre whose calls a test directs one by one. Phones answer
+// at once and talk until the other side hangs up.
+type stage struct {
+	*lab.Asterisk
+	t       *testing.T
+	ctx     context.Context
+	agents  *lab.Exchange
+	callers *lab.Exchange
+	manager *lab.Manager
+	mu      sync.Mutex
+	deaf    bool
+	talks   map[string]*lab.Call // at the agent's side, by who calls
+}
+
+func newStage(t *testing.T, version string) *stage {
+	t.Helper()
+	s := &stage{t: t, talks: map[string]*lab.Call{}}
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(stop)
+	s.ctx = ctx
+	s.Asterisk = start(t, ctx, version, variants[version])
+	var err error
+	if s.agents, err = lab.NewExchange(ctx, s.Phones, s.SIP, s.ring); err != nil {
+		t.Fatal(err)
+	}
+	if s.callers, err = lab.NewExchange(ctx, 0, s.SIP, func(c *lab.Call) { c.Decline() }); err != nil {
+		t.Fatal(err)
+	}
+	if s.manager, err = s.Manager(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.manager.Close)
+	return s
+}
+
+func (s *stage) ring(c *lab.Call) {
+	s.mu.Lock()
+	deaf := s.deaf
+	s.mu.Unlock()
+	if deaf || c.Wait(150*time.Millisecond) || c.Answer() != nil {
+		return
+	}
+	s.mu.Lock()
+	s.talks[c.From] = c
+	s.mu.Unlock()
+}
+
+// call calls a queue; the queue's announcement answers at once.
+func (s *stage) call(from, to string) *lab.Call {
+	s.t.Helper()
+	c, err := s.callers.Dial(s.ctx, from, "Cust "+from, to, true)
+	if err != nil {
+		s.t.Fatalf("%s calls %s: %v", from, to, err)
+	}
+	return c
+}
+
+// answered waits until an agent has answered a caller.
+func (s *stage) answered(from string) *lab.Call {
+	s.t.Helper()
+	for s.ctx.Err() == nil {
+		s.mu.Lock()
+		c := s.talks[from]
+		s.mu.Unlock()
+		if c != nil {
+			return c
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	s.t.Fatalf("nobody answers %s", from)
+	return nil
+}
+
+func (s *stage) setDeaf(on bool) { s.mu.Lock(); s.deaf = on; s.mu.Unlock() }
+
+// link puts something that can be cut between the connector and a port.
+func (s *stage) link(port int) *lab.Link {
+	s.t.Helper()
+	l, err := lab.NewLink(port)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(l.Close)
+	return l
+}
+
+func through(l *lab.Link) func(*Config) {
+	return func(c *Config) { c.ARI = fmt.Sprintf("http://127.0.0.1:%d/ari", l.Port) }
+}
+
+func managerThrough(l *lab.Link) func(*Config) {
+	return func(c *Config) { c.AMI.Address = fmt.Sprintf("127.0.0.1:%d", l.Port) }
+}
+
+// agent is what an agent is doing.
+func (l *attached) agent(interf string) metrics.State {
+	return l.tracker.Live.Agent(metrics.AgentID(l.names.InternString(metrics.AgentName, interf))).State
+}
+
+func (l *attached) queue(name string) metrics.QueueNow {
+	return l.tracker.Live.Queue(metrics.QueueID(l.names.InternString(metrics.QueueName, name)))
+}
+
+// of is the contact of a caller, by what queue_log says of the number.
+func (l *attached) of(t *testing.T, log []*queuelog.Visit, number string) (*metrics.Contact, *queuelog.Visit) {
+	t.Helper()
+	for _, v := range log {
+		if v.Caller != number {
+			continue
+		}
+		for i := range l.contacts {
+			if c := &l.contacts[i]; c.Leg == v.ID {
+				return c, v
+			}
+		}
+		t.Fatalf("the visit of %s (%s) was not counted; there are %+v", number, v.ID, l.contacts)
+	}
+	t.Fatalf("queue_log has no visit of %s", number)
+	return nil, nil
+}
+
+// log reads the switch's own log.
+func (s *stage) log() []*queuelog.Visit {
+	s.t.Helper()
+	time.Sleep(200 * time.Millisecond)
+	return queuelog.Visits(readQueueLog(s.t, s.Dir("log")))
+}
+
+// adds holds laws that hold across gaps as well.
+func (l *attached) adds(t *testing.T) {
+	t.Helper()
+	for k, x := range l.sum {
+		switch k.Kind {
+		case metrics.QueueRow:
+			open, sum := int64(0), x.Get(metrics.AnsweredCount)+x.Get(metrics.AbandonedCount)+x.Get(metrics.TimedOutCount)+x.Get(metrics.LeftEmptyCount)+
+				x.Get(metrics.ExitedByKeyCount)+x.Get(metrics.WithdrawnCount)+x.Get(metrics.SwitchFailedCount)+x.Get(metrics.UnobservedCount)
+			for _, c := range l.contacts {
+				if c.Queue == k.Name && c.Ended == 0 && c.Answered == 0 {
+					open++
+				}
+			}
+			if sum+open != x.Get(metrics.Offered) {
+				t.Errorf("queue %s: offered %d, outcomes %d, open %d", k.Name, x.Get(metrics.Offered), sum, open)
+			}
+		case metrics.AgentRow:
+			var sum int64
+			for s := metrics.Available; s <= metrics.OnOtherCall; s++ {
+				sum += x.Get(s.Counter())
+			}
+			if sum != x.Get(metrics.LoggedInTime) {
+				t.Errorf("agent %s: states %d ms, logged in %d ms", k.Name, sum, x.Get(metrics.LoggedInTime))
+			}
+		}
+	}
+}
