@@ -102,7 +102,8 @@ func (t *Tracker) whileTalking(v *visit, e *Event, at Millis) {
 		t.endOffer(v, e.Agent, e.Cause, at)
 	case LegHeld:
 		if v.held == 0 {
-			v.held, v.holdFrom = at, max(at, v.answered)
+			v.held = max(at, v.answered, v.holdFrom) // no moment is held twice
+			v.holdFrom = v.held
 			v.holds++
 			t.restate(t.agentOf(v.agent), at)
 		}

@@ -54,7 +54,7 @@ func (t *Tracker) resume(v *visit, at Millis) {
 // counted of it stays.
 func (t *Tracker) consulted(v *visit, at Millis) {
 	if v.held != 0 {
-		v.holdSum += v.holdFrom - max(v.held, v.answered)
+		v.holdSum += v.holdFrom - v.held
 		v.holds--
 		v.held = 0
 	}

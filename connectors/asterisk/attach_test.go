@@ -92,7 +92,9 @@ func TestPasswords(t *testing.T) {
 		turnedAway(t, Config{ARI: s.ARI() + "x", Username: lab.ARIUser, Password: lab.ARIPassword}, ErrNotAsterisk, "invalid character")
 		wrong := func(c *Config) { c.AMI.Password = "wrong" }
 		l := attach(t, s.Asterisk, true, wrong)
-		l.await(t, "told", func() bool { return strings.Contains(fmt.Sprint(l.connector.Health().Missing), ErrManagerLogin.Error()) })
+		l.await(t, "told", func() bool {
+			return strings.Contains(fmt.Sprint(l.connector.Health().Missing), ErrManagerLogin.Error())
+		})
 		http := func(c *Config) { c.AMI.Address = fmt.Sprintf("127.0.0.1:%d", s.HTTP) }
 		m := attach(t, s.Asterisk, true, http, func(c *Config) { c.CommandTimeout = 700 * time.Millisecond })
 		m.await(t, "told", func() bool { return strings.Contains(fmt.Sprint(m.connector.Health().Missing), ErrNotManager.Error()) })

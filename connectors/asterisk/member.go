@@ -18,6 +18,8 @@ type member struct {
 	device string   // whose state tells whether it can be reached
 	talks  []*offer // the callers that it talks with
 
+	consulted metrics.Millis // when it began a consultation last
+
 	queues []service // in order of first sight
 	away   bool      // the device cannot be reached
 	wrapUp int64     // seconds, where the member has a wrap-up time of its own

@@ -200,9 +200,8 @@ func TestAllocs(t *testing.T) {
 		translator := NewTranslator(names, tracker.Apply)
 		var unwanted [][]byte
 		for i, b := range list {
-			before := translator.Counts.Ignored
 			translator.Event(b, int64(i))
-			if translator.Counts.Ignored > before {
+			if translator.in.Type <= arievent.Unwanted {
 				unwanted = append(unwanted, b)
 			}
 		}

@@ -124,7 +124,7 @@ func (r *rest) info(ctx context.Context) (*switchInfo, error) {
 type restChannel struct {
 	id, name, state, number string
 	app, data               string
-	member                  string // whom Queue connected it to, where the queue sets that
+	member                  string      // whom Queue connected it to, where the queue sets that
 	bridge                  *restBridge // the one it is in
 }
 

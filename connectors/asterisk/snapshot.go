@@ -407,12 +407,12 @@ func (t *Translator) forget(c *channel) {
 	delete(t.channels, c.id)
 	if s := c.stay; s != nil && s.ch == c {
 		t.over(s)
-		for _, o := range s.offers {
-			o.closed = true
+		for len(s.offers) > 0 {
+			t.closeOffer(s.offers[0])
 		}
 	}
 	if o := c.offer; o != nil {
-		o.closed = true
+		t.closeOffer(o)
 		if i := slices.Index(o.member.talks, o); i >= 0 {
 			o.member.talks = slices.Delete(o.member.talks, i, i+1)
 		}

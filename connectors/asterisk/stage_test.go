@@ -139,31 +139,3 @@ func (s *stage) log() []*queuelog.Visit {
 	time.Sleep(200 * time.Millisecond)
 	return queuelog.Visits(readQueueLog(s.t, s.Dir("log")))
 }
-
-// adds holds laws that hold across gaps as well.
-func (l *attached) adds(t *testing.T) {
-	t.Helper()
-	for k, x := range l.sum {
-		switch k.Kind {
-		case metrics.QueueRow:
-			open, sum := int64(0), x.Get(metrics.AnsweredCount)+x.Get(metrics.AbandonedCount)+x.Get(metrics.TimedOutCount)+x.Get(metrics.LeftEmptyCount)+
-				x.Get(metrics.ExitedByKeyCount)+x.Get(metrics.WithdrawnCount)+x.Get(metrics.SwitchFailedCount)+x.Get(metrics.UnobservedCount)
-			for _, c := range l.contacts {
-				if c.Queue == k.Name && c.Ended == 0 && c.Answered == 0 {
-					open++
-				}
-			}
-			if sum+open != x.Get(metrics.Offered) {
-				t.Errorf("queue %s: offered %d, outcomes %d, open %d", k.Name, x.Get(metrics.Offered), sum, open)
-			}
-		case metrics.AgentRow:
-			var sum int64
-			for s := metrics.Available; s <= metrics.OnOtherCall; s++ {
-				sum += x.Get(s.Counter())
-			}
-			if sum != x.Get(metrics.LoggedInTime) {
-				t.Errorf("agent %s: states %d ms, logged in %d ms", k.Name, sum, x.Get(metrics.LoggedInTime))
-			}
-		}
-	}
-}

@@ -118,9 +118,14 @@ func (t *Translator) consults(m *member, at metrics.Millis) {
 		}
 	}
 	if with != nil {
+		m.consulted = at
 		t.consult(with, at)
 	}
 }
+
+// consultSlack is how much later than the call that it is made for a hold may
+// come: events of two channels step back by up to 45 ms.
+const consultSlack metrics.Millis = 100
 
 // held takes a hold or its end, on whichever side the phone is that asked for it.
 func (t *Translator) held(c *channel, hold bool, at metrics.Millis) {
@@ -129,11 +134,16 @@ func (t *Translator) held(c *channel, hold bool, at metrics.Millis) {
 	if hold {
 		out.Kind, since = metrics.LegHeld, at
 	}
+	o := c.behind
+	if c.offer != nil && c.offer.ch == c {
+		o = c.offer
+	}
 	switch {
-	case c.offer != nil && c.offer.ch == c:
-		out.Leg, c.offer.held = c.offer.leg, since
-	case c.behind != nil && c.behind.phone == c:
-		out.Leg, c.behind.held = c.behind.leg, since
+	case o != nil && (o.ch == c || o.phone == c):
+		out.Leg, o.held = o.leg, since
+		if off := at - o.member.consulted; hold && off < consultSlack && off > -consultSlack {
+			return
+		}
 	case c.stay != nil && c.stay.state == talking:
 		out.Leg = c.stay.leg
 	default:

@@ -1,6 +1,8 @@
 package asterisk
 
 import (
+	"bytes"
+
 	"tallyd/connectors/asterisk/arievent"
 	"tallyd/connectors/source"
 	"tallyd/metrics"
@@ -28,13 +30,14 @@ type Translator struct {
 	// nothing more comes, and the connection stays open.
 	Replaced bool
 
-	names *metrics.Names
-	sink  func(*metrics.Event)
-	in    arievent.Event
-	out   metrics.Event
-	last  metrics.Millis // the latest stamp so far
-	lost  bool           // nothing is seen since last
-	down  bool           // the switch is stopping
+	names  *metrics.Names
+	sink   func(*metrics.Event)
+	in     arievent.Event
+	before []byte // the event before this one
+	out    metrics.Event
+	last   metrics.Millis // the latest stamp so far
+	lost   bool           // nothing is seen since last
+	down   bool           // the switch is stopping
 
 	offset   int64
 	channels map[metrics.ID]*channel
@@ -81,6 +84,11 @@ func (t *Translator) Event(b []byte, offset int64) {
 		t.Counts.Malformed++
 		return
 	}
+	if bytes.Equal(b, t.before) {
+		t.Counts.Ignored++ // it came twice
+		return
+	}
+	t.before = append(t.before[:0], b...)
 	at := metrics.Millis(e.Millis)
 	t.offset = offset
 	t.Seen(at)
