@@ -173,10 +173,9 @@ func TestManagerCut(t *testing.T) {
 		a.Hangup()
 		l.await(t, "over", func() bool { return l.agent(lina) == metrics.Available })
 		link.Cut(false)
-		reason := metrics.ReasonID(l.names.InternString(metrics.ReasonName, "lunch"))
 		l.await(t, "why is known", func() bool {
-			now := l.tracker.Live.Agent(metrics.AgentID(l.names.InternString(metrics.AgentName, lars)))
-			return now.State == metrics.PausedState && now.Reason == reason
+			now := l.tracker.Live.Agent(metrics.AgentID(l.find(metrics.AgentName, lars)))
+			return now.State == metrics.PausedState && l.names.Name(metrics.ReasonName, uint32(now.Reason)) == "lunch"
 		})
 		log := s.log()
 		l.end(t)

@@ -106,13 +106,23 @@ func managerThrough(l *lab.Link) func(*Config) {
 	return func(c *Config) { c.AMI.Address = fmt.Sprintf("127.0.0.1:%d", l.Port) }
 }
 
+// find is a name's number, 0 where it was not seen: only counting makes names.
+func (l *attached) find(k metrics.NameKind, name string) uint32 {
+	for i := l.names.Len(k) - 1; i > 0; i-- {
+		if l.names.Name(k, uint32(i)) == name {
+			return uint32(i)
+		}
+	}
+	return 0
+}
+
 // agent is what an agent is doing.
 func (l *attached) agent(interf string) metrics.State {
-	return l.tracker.Live.Agent(metrics.AgentID(l.names.InternString(metrics.AgentName, interf))).State
+	return l.tracker.Live.Agent(metrics.AgentID(l.find(metrics.AgentName, interf))).State
 }
 
 func (l *attached) queue(name string) metrics.QueueNow {
-	return l.tracker.Live.Queue(metrics.QueueID(l.names.InternString(metrics.QueueName, name)))
+	return l.tracker.Live.Queue(metrics.QueueID(l.find(metrics.QueueName, name)))
 }
 
 // of is the contact of a caller, by what queue_log says of the number.

@@ -35,10 +35,6 @@ func (m *media) close() { m.conn.Close() }
 
 // Hum sends sound until the call ends: RTP, PCMU, 20 ms a packet.
 func (c *Call) Hum() {
-	to, err := net.ResolveUDPAddr("udp", c.target)
-	if err != nil {
-		return
-	}
 	go func() {
 		b := make([]byte, 12+160)
 		b[0] = 0x80
@@ -51,8 +47,10 @@ func (c *Call) Hum() {
 		for n := uint16(0); ; n++ {
 			binary.BigEndian.PutUint16(b[2:], n)
 			binary.BigEndian.PutUint32(b[4:], uint32(n)*160)
-			if _, err := c.x.media.conn.WriteTo(b, to); err != nil {
-				return
+			if to := c.target.Load(); to != nil {
+				if _, err := c.x.media.conn.WriteTo(b, to); err != nil {
+					return
+				}
 			}
 			select {
 			case <-c.over:

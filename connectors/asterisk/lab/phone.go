@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/emiago/sipgo"
@@ -118,14 +119,15 @@ type Call struct {
 	From    string // who calls
 	in      *sipgo.DialogServerSession
 	out     *sipgo.DialogClientSession
-	version int // of the session description
+	version atomic.Int64                // of the session description
+	target  atomic.Pointer[net.UDPAddr] // where its media goes
+	picked  atomic.Bool
 
 	once     sync.Once
 	over     chan struct{}
 	By       string // who ended it: local, remote, cancelled; valid once Over is closed
 	Answered time.Time
 	Ended    time.Time
-	target   string // where its media goes
 }
 
 // Over is closed when the call has ended.
@@ -148,9 +150,9 @@ func (c *Call) Wait(d time.Duration) (over bool) {
 }
 
 func (c *Call) sdp(mode string) []byte {
-	c.version++
+	version := c.version.Add(1)
 	return fmt.Appendf(nil, "v=0\r\no=- 1 %d IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio %d RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=ptime:20\r\na=%s\r\n",
-		c.version, c.x.media.port, mode)
+		version, c.x.media.port, mode)
 }
 
 // onInvite takes a call, or a change of one.
@@ -179,7 +181,7 @@ func (x *Exchange) onInvite(r *sip.Request, tx sip.ServerTransaction) {
 	go func() {
 		select {
 		case <-in.Context().Done():
-			if c.Answered.IsZero() {
+			if !c.picked.Load() {
 				c.ended("cancelled")
 			}
 		case <-x.ctx.Done():
@@ -201,6 +203,7 @@ func (c *Call) Answer() error {
 	default:
 	}
 	c.Answered = time.Now()
+	c.picked.Store(true)
 	return c.in.RespondSDP(c.sdp("sendrecv"))
 }
 
@@ -342,7 +345,7 @@ func (c *Call) listenTo(sdp []byte) {
 	for line := range strings.Lines(string(sdp)) {
 		var port int
 		if _, err := fmt.Sscanf(line, "m=audio %d", &port); err == nil && port > 0 {
-			c.target = fmt.Sprintf("127.0.0.1:%d", port)
+			c.target.Store(&net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
 		}
 	}
 }
