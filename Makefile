@@ -36,6 +36,9 @@ fuzz: ## FUZZTIME each
 	$(GO) test -run '^$$' -fuzz '^FuzzRollup$$' -fuzztime $(FUZZTIME) ./metrics
 	$(GO) test -run '^$$' -fuzz '^FuzzContact$$' -fuzztime $(FUZZTIME) ./metrics
 	$(GO) test -run '^$$' -fuzz '^FuzzTranslate$$' -fuzztime $(FUZZTIME) ./connectors/freeswitch
+	$(GO) test -run '^$$' -fuzz '^FuzzDecode$$' -fuzztime $(FUZZTIME) ./connectors/asterisk/arievent
+	$(GO) test -run '^$$' -fuzz '^FuzzReader$$' -fuzztime $(FUZZTIME) ./connectors/asterisk/ami
+	$(GO) test -run '^$$' -fuzz '^FuzzTranslate$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./connectors/asterisk
 
 generate: ## what is made from other files: the demo recording, golden files
 	$(GO) generate ./...

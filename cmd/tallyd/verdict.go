@@ -16,7 +16,7 @@ type verdict struct {
 	To       string `json:"to"`
 	Visits   int    `json:"visits"`   // in the log
 	Compared int    `json:"compared"` // that both have
-	LeftOut  int    `json:"left_out"` // of the log's: from before or after what was counted
+	LeftOut  int    `json:"left_out"` // of the log's: outside the span, or not closed yet
 	// Refused callers have no line in queue_log.
 	Refused     int             `json:"refused"`
 	Unexplained int             `json:"unexplained"`
@@ -61,13 +61,13 @@ const atBorder metrics.Millis = 2000
 // judge compares what both sides may have.
 func (v *verdict) judge(visits []*queuelog.Visit, c *counted, common func(metrics.Millis) bool) {
 	var log []*queuelog.Visit
-	open := map[int]bool{} // by line: the log has no end of it
+	byLine := map[int]*queuelog.Visit{}
 	for _, x := range visits {
-		if !common(metrics.Millis(x.Joined*1000)) || metrics.Millis(x.Ended*1000) >= c.complete {
+		if !common(metrics.Millis(x.Joined * 1000)) {
 			v.LeftOut++
 			continue
 		}
-		open[x.Line] = x.Outcome == metrics.InProgress || x.Outcome == metrics.Answered && x.End == ""
+		byLine[x.Line] = x
 		log = append(log, x)
 	}
 	paired := map[string]bool{}
@@ -83,8 +83,14 @@ func (v *verdict) judge(visits []*queuelog.Visit, c *counted, common func(metric
 	r := queuelog.Compare(log, contacts, c.name)
 	v.Compared, v.Refused, v.Differences = r.Compared, r.Refused, []differentJSON{}
 	for _, d := range r.Differences {
-		if d.Reason == "" && d.What == "visit" && open[d.Line] && c.complete != math.MaxInt64 {
-			d.Reason = queuelog.StillOn
+		if x := byLine[d.Line]; x != nil && d.What == "visit" && !c.whole {
+			switch {
+			case metrics.Millis(x.Ended*1000) >= c.complete:
+				v.LeftOut++ // its quarter hour is not closed
+				continue
+			case x.Outcome == metrics.InProgress || x.Outcome == metrics.Answered && x.End == "":
+				d.Reason = queuelog.StillOn
+			}
 		}
 		if d.Reason == "" {
 			v.Unexplained++

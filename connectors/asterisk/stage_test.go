@@ -28,11 +28,16 @@ type stage struct {
 
 func newStage(t *testing.T, version string) *stage {
 	t.Helper()
+	return newStageWith(t, version, variants[version])
+}
+
+func newStageWith(t *testing.T, version string, opt lab.Options) *stage {
+	t.Helper()
 	s := &stage{t: t, talks: map[string]*lab.Call{}}
 	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(stop)
 	s.ctx = ctx
-	s.Asterisk = start(t, ctx, version, variants[version])
+	s.Asterisk = start(t, ctx, version, opt)
 	var err error
 	if s.agents, err = lab.NewExchange(ctx, s.Phones, s.SIP, s.ring); err != nil {
 		t.Fatal(err)

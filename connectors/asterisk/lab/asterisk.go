@@ -76,6 +76,8 @@ type Options struct {
 	Zone string
 	// NoSetVars leaves out setinterfacevar, setqueuevar and setqueueentryvar.
 	NoSetVars bool
+	// Sections are put at the end of configuration files, by their names.
+	Sections map[string]string
 }
 
 // Asterisk is one that runs.
@@ -191,6 +193,7 @@ func (a *Asterisk) configure() error {
 		case "pjsip.conf":
 			text += a.phones()
 		}
+		text += "\n" + a.opt.Sections[name]
 		if err := os.WriteFile(filepath.Join(a.Dir("etc"), name), []byte(text), 0o644); err != nil {
 			return err
 		}
