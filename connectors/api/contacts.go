@@ -94,7 +94,7 @@ func (s *Service) Contacts(ctx context.Context, q ContactQuery) (out []Contact, 
 			}
 		}
 	}
-	complete = Moment(metrics.MillisOf(s.Now()))
+	complete = Moment(interval(s.Now()).Start())
 	for _, w := range open(windows, m.through, 0, math.MaxInt64) {
 		if want.Switch == "" || want.Switch == w.source.Name {
 			complete = min(complete, Moment(w.window.Interval.Start()))

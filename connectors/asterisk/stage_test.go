@@ -22,7 +22,6 @@ type stage struct {
 	callers *lab.Exchange
 	manager *lab.Manager
 	mu      sync.Mutex
-	deaf    bool
 	talks   map[string]*lab.Call // at the agent's side, by who calls
 }
 
@@ -53,10 +52,7 @@ func newStageWith(t *testing.T, version string, opt lab.Options) *stage {
 }
 
 func (s *stage) ring(c *lab.Call) {
-	s.mu.Lock()
-	deaf := s.deaf
-	s.mu.Unlock()
-	if deaf || c.Wait(150*time.Millisecond) || c.Answer() != nil {
+	if c.Wait(150*time.Millisecond) || c.Answer() != nil {
 		return
 	}
 	s.mu.Lock()
@@ -89,8 +85,6 @@ func (s *stage) answered(from string) *lab.Call {
 	s.t.Fatalf("nobody answers %s", from)
 	return nil
 }
-
-func (s *stage) setDeaf(on bool) { s.mu.Lock(); s.deaf = on; s.mu.Unlock() }
 
 // link puts something that can be cut between the connector and a port.
 func (s *stage) link(port int) *lab.Link {
