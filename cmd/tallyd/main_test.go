@@ -53,16 +53,7 @@ func keep(t *testing.T, name string, b []byte) string {
 // TestReplayDocument: the document that others rely on, held against the oracle
 // of the recording.
 func TestReplayDocument(t *testing.T) {
-	code, out, errs := command(t, "replay", "--switch", "freeswitch", "--json", "--visits", recordings+"runA/plain.raw.gz")
-	if code != exitDone || errs != "" {
-		t.Fatalf("exit %d: %s", code, errs)
-	}
-	var d replayJSON
-	dec := json.NewDecoder(strings.NewReader(out))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&d); err != nil || dec.More() {
-		t.Fatalf("not one JSON document: %v", err)
-	}
+	d := replayJSONOf(t, "--switch", "freeswitch", recordings+"runA/plain.raw.gz")
 	var truth struct {
 		Queues map[string]struct {
 			Offered, Answered, Abandoned int64

@@ -106,7 +106,7 @@ func compareLive(t *testing.T, folder string, l *attached) {
 		t.Error(d)
 	}
 	conserved(t, l.replayed)
-	recorded := replayFolder(t, folder, true)
+	recorded := replay(t, folder, true)
 	if len(recorded.contacts) != len(l.contacts) {
 		t.Fatalf("%d visits live, %d in the recording", len(l.contacts), len(recorded.contacts))
 	}

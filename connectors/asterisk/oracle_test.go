@@ -102,9 +102,9 @@ func replay(t testing.TB, folder string, withAMI bool) *replayed {
 	r := newReplayed()
 	var m *Manager
 	if withAMI {
-		m = NewManager(open(t, folder+"/ami-events.txt.gz"))
+		m = NewManager(openEither(t, folder+"/ami-events.txt"))
 	}
-	r.play(t, open(t, folder+"/ari-events.jsonl.gz"), m)
+	r.play(t, openEither(t, folder+"/ari-events.jsonl"), m)
 	r.finish()
 	return r
 }
