@@ -38,6 +38,13 @@ func (l *Log) answer(a Answer) {
 	l.Answers = append(l.Answers, a)
 }
 
+// copied is the log as it is now: a phone that still rings may write on.
+func (l *Log) copied() *Log {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return &Log{Answers: slices.Clone(l.Answers), Faults: slices.Clone(l.Faults)}
+}
+
 func (l *Log) fault(format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -139,7 +146,7 @@ func (c Centre) Play(ctx context.Context, a *Asterisk) (*Log, error) {
 	}
 	// What the switch still has to write down, it writes within a second.
 	time.Sleep(time.Second)
-	return s.log, nil
+	return s.log.copied(), nil
 }
 
 // plan makes a plan for a call to a number, changed as asked.
