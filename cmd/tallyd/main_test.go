@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
+
+	"tallyd/cmd/tallyd/config"
 )
 
 const recordings = "../../connectors/freeswitch/testdata/"
@@ -218,6 +220,17 @@ func TestCheckCommand(t *testing.T) {
 func TestConfigsOfTheRepository(t *testing.T) {
 	if code, _, errs := command(t, "check", "--config", "../../configs/tallyd.yaml"); code != exitDone {
 		t.Errorf("exit %d: %s", code, errs)
+	}
+	r, err := config.LoadRoster("../../configs/roster.yaml")
+	if err != nil || len(r.Agents) != 2 {
+		t.Fatal(r, err)
+	}
+	shared := r.Shared(map[string]string{"ast1": "asterisk", "fs1": "freeswitch"})
+	if !shared("ann") || shared("bob") || !shared("PJSIP/1009") {
+		t.Error("who may be on two switches is not told from who is on one")
+	}
+	if r.Shared(map[string]string{"ast1": "asterisk"}) != nil {
+		t.Error("with one switch nobody is on two")
 	}
 }
 

@@ -74,28 +74,26 @@ func (r *Roster) Apply(n *metrics.Names, switches ...string) {
 	}
 }
 
-// Shared tells which agents have logins at more than one of the switches, each
-// named with its kind; nil where nobody has.
+// Shared tells which agents more than one of the switches, each named with its
+// kind, may tell of; nil where there is but one switch. The same name on two of
+// them is the same agent, unless the roster has it as one switch's alone.
 func (r *Roster) Shared(switches map[string]string) func(agent string) bool {
-	if r == nil {
+	if len(switches) < 2 {
 		return nil
 	}
-	shared := map[string]bool{}
-	for _, a := range r.Agents {
-		n := 0
-		for name, kind := range switches {
-			if len(a.Logins[name]) > 0 || len(a.Logins[kind]) > 0 {
-				n++
+	alone := map[string]bool{}
+	if r != nil {
+		for _, a := range r.Agents {
+			n := 0
+			for name, kind := range switches {
+				if len(a.Logins[name]) > 0 || len(a.Logins[kind]) > 0 {
+					n++
+				}
 			}
-		}
-		if n > 1 {
-			shared[a.ID] = true
+			alone[a.ID] = n < 2
 		}
 	}
-	if len(shared) == 0 {
-		return nil
-	}
-	return func(agent string) bool { return shared[agent] }
+	return func(agent string) bool { return !alone[agent] }
 }
 
 // NameOf is the agent's name, "" where the roster does not know the agent.
