@@ -3,7 +3,7 @@ package metrics
 // whoEnded weighs what the two legs show. A transfer that the agent's phone
 // asked for shows on the agent's leg; one that a program made only in that the
 // caller goes on though the switch hung the agent's leg up.
-func (v *visit) whoEnded(down bool) EndedBy {
+func (v *visit) whoEnded(down, blind bool) EndedBy {
 	switch {
 	case v.unseen:
 		return EndUnknown
@@ -15,6 +15,8 @@ func (v *visit) whoEnded(down bool) EndedBy {
 		return ByAgent
 	case down:
 		return BySwitch
+	case (v.acrossGap || blind) && v.callerGone == 0:
+		return EndUnknown // what the caller's leg would have shown was out of sight
 	case v.callerBy == Self && v.callerGone != 0:
 		return ByCaller
 	case v.callerGone == 0 && v.callerMove == Blind:
@@ -40,7 +42,7 @@ var enderCounter = [enders]Counter{EndUnknown: EndedUnknown, ByCaller: EndedByCa
 
 // finish counts the end of an answered visit.
 func (t *Tracker) finish(v *visit) {
-	v.endedBy = v.whoEnded(t.down)
+	v.endedBy = v.whoEnded(t.down, t.blind)
 	talk := v.ended - v.answered
 	handle := int64((talk + 500) / 1000)
 	t.row(v.ended, QueueRow, uint32(v.queue.id)).Observe(HandleTimes, talk, 1)
@@ -74,6 +76,7 @@ func (t *Tracker) leave(v *visit, o Outcome, at Millis) {
 		o = Unobserved
 	}
 	v.outcome, v.left = o, max(at, v.joined)
+	v.unseen = v.unseen || o == Unobserved
 	if o == JoinRefused {
 		t.refused(v)
 		return

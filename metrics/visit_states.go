@@ -119,6 +119,10 @@ func (t *Tracker) whileTalking(v *visit, e *Event, at Millis) {
 			t.agentsPart(v, e, at)
 		}
 	case VisitLeft:
+		if e.Outcome == Unobserved { // how and when is not known
+			t.endUnseen(v, v.lastSeen(t))
+			return
+		}
 		if e.Outcome == Answered {
 			t.callersPart(v, e, at)
 			return

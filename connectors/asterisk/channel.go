@@ -38,6 +38,7 @@ type channel struct {
 	// whether it was granted.
 	request string
 
+	unsure  bool       // it was out of sight, and what it runs has not shown since
 	void    bool       // another channel took its place; what it still shows was that one's
 	told    bool       // the tracker was told of it as a leg
 	onward  metrics.ID // the leg under which the agent's call goes on outside the queue
@@ -72,7 +73,7 @@ func (t *Translator) channel(in *arievent.Channel) *channel {
 	if len(t.channels) >= maxChannels {
 		return nil
 	}
-	c := &channel{id: id, heard: t.Counts.Events}
+	c := &channel{id: id, heard: t.Counts.Events, unsure: true}
 	t.channels[id] = c
 	base, half := cutHalf(in.Name)
 	switch half {
@@ -131,6 +132,7 @@ func device(name []byte) []byte {
 // created tells the tracker of a channel of an agent's device. Asterisk makes a
 // channel in state Ring for who calls in, in state Down for whom it calls.
 func (t *Translator) created(c *channel, e *arievent.Event, at metrics.Millis) {
+	c.unsure = false
 	if c.member == nil || c.half != nil || c.told {
 		return
 	}

@@ -91,6 +91,7 @@ func (t *Translator) existing(r *restChannel) *channel {
 		}
 		c.heard = 0
 	}
+	c.unsure = false
 	if c.heard < t.begun {
 		if r.bridge != nil {
 			c.bridge = metrics.IDString(r.bridge.id)
@@ -119,6 +120,7 @@ func (t *Translator) knownCaller(r *restChannel, named map[metrics.ID]*restChann
 		s = &stay{ch: c, leg: c.id, joined: at, queue: t.queue([]byte(r.queue()))}
 		c.stay, c.data = s, r.data
 	}
+	s.unsure = false
 	joined := t.waiting[s.leg]
 	t.put(metrics.Event{Kind: metrics.VisitJoined, At: at, Leg: s.leg, Visit: s.leg, Queue: s.queue, Known: true, Joined: joined,
 		Caller: metrics.MakeCaller([]byte(r.number))})

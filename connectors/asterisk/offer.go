@@ -64,11 +64,12 @@ func (t *Translator) dial(e *arievent.Event, at metrics.Millis) {
 // rings takes that a call to a phone begins.
 func (t *Translator) rings(caller, peer *channel, e *arievent.Event, at metrics.Millis) {
 	// After a subroutine on the caller the snapshot may show that still.
-	if isQueue(&e.Caller) || caller.stay != nil && caller.stay.state == inLine {
+	if (isQueue(&e.Caller) || caller.stay != nil && caller.stay.state == inLine) && byQueue(e) {
 		if caller.bridged && !caller.bridge.IsZero() {
 			return
 		}
 		s := t.present(caller, &e.Caller, at)
+		s.unsure = false // it waits still
 		if peer.offer != nil || len(s.offers) >= maxOffers {
 			return
 		}
@@ -110,6 +111,13 @@ func (t *Translator) rings(caller, peer *channel, e *arievent.Event, at metrics.
 		}
 		peer.member = o.member
 	}
+}
+
+// byQueue tells whether Queue dials, which names the whole interface
+// (PJSIP/1001); Dial leaves the technology out (1001).
+func byQueue(e *arievent.Event) bool {
+	tech := e.Peer.Name[:bytes.IndexByte(e.Peer.Name, '/')+1]
+	return len(e.DialString) == 0 || len(tech) > 1 && bytes.HasPrefix(e.DialString, tech)
 }
 
 // isPhone tells whether what was dialled is a device itself (1006, or its contact

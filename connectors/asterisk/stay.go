@@ -50,6 +50,7 @@ type stay struct {
 	third    *channel // who joined the two, or came in the caller's place
 	partOver bool     // the agent's part was told to be over
 	departed bool     // the caller runs another application
+	unsure   bool     // what became of it may have been out of sight
 }
 
 type ender uint8
@@ -73,6 +74,13 @@ func (t *Translator) dialplan(c *channel, e *arievent.Event, at metrics.Millis) 
 		return
 	}
 	c.movedOn = !c.bridge.IsZero()
+	if c.unsure && isQueue(&e.Channel) {
+		// An entry, or the place where a talk that was out of sight has ended: what
+		// follows tells.
+		c.wrapper, c.wrapperAt = true, at
+		return
+	}
+	c.unsure = false
 	if isQueue(&e.Channel) {
 		if t.inside(c) || c.ghost(e.Channel.AppData) {
 			return // the application that runs already, at another place
@@ -88,6 +96,10 @@ func (t *Translator) dialplan(c *channel, e *arievent.Event, at metrics.Millis) 
 		t.request(c, e, at)
 	}
 	s := c.stay
+	if s != nil && s.unsure && s.state == inLine && c.bridge.IsZero() {
+		t.leave(s, metrics.Unobserved, true) // how it left was out of sight
+		return
+	}
 	if t.inside(c) {
 		return // in a subroutine of the queue's, or moved while it is still bridged
 	}
@@ -125,19 +137,15 @@ func (t *Translator) enter(c *channel, data, number []byte, at metrics.Millis) *
 	if old := c.stay; old != nil {
 		t.conclude(old, at)
 	}
-	name := data
-	if i := bytes.IndexByte(name, ','); i >= 0 {
-		name = name[:i]
-	}
-	name = bytes.TrimSpace(name)
 	// A refusal and the next stay may bear one stamp; visits of one call are told
 	// apart by it.
 	at = max(at, c.joined+1)
 	c.joined = at
-	s := &stay{ch: c, leg: c.id, joined: at, queue: metrics.QueueID(t.names.Intern(metrics.QueueName, name))}
-	c.stay, c.key, c.transferring, c.wrapper, c.bridged = s, 0, false, false, false
+	s := &stay{ch: c, leg: c.id, joined: at, queue: t.queue(queueOf(data))}
+	s.unsure = c.unsure
+	c.stay, c.key, c.transferring, c.wrapper, c.bridged, c.unsure = s, 0, false, false, false, false
 	c.data, c.shown = string(data), false
-	t.put(metrics.Event{Kind: metrics.VisitJoined, At: at, Leg: s.leg, Visit: s.leg, Queue: s.queue, Caller: metrics.MakeCaller(number)})
+	t.put(metrics.Event{Kind: metrics.VisitJoined, At: at, Leg: s.leg, Visit: s.leg, Queue: s.queue, Caller: metrics.MakeCaller(number), Known: s.unsure})
 	return s
 }
 
@@ -156,10 +164,20 @@ func (t *Translator) missed(c *channel, in *arievent.Channel, at metrics.Millis)
 
 // present is the stay that an event of a waiting caller belongs to.
 func (t *Translator) present(c *channel, in *arievent.Channel, at metrics.Millis) *stay {
-	if c.stay != nil && c.stay.state == inLine {
-		return c.stay
+	if s := c.stay; s != nil && s.state == inLine {
+		if !s.unsure || !isQueue(in) || s.queue == t.queue(queueOf(in.AppData)) {
+			return s
+		}
 	}
 	return t.missed(c, in, at)
+}
+
+// queueOf is the queue that an argument of Queue names.
+func queueOf(data []byte) []byte {
+	if i := bytes.IndexByte(data, ','); i >= 0 {
+		data = data[:i]
+	}
+	return bytes.TrimSpace(data)
 }
 
 // varset takes a variable that tells of a stay or of a queue's members.
@@ -188,7 +206,8 @@ func (t *Translator) varset(c *channel, e *arievent.Event, at metrics.Millis) {
 	case arievent.Abandoned:
 		switch {
 		case string(e.Value) == "TRUE":
-			t.present(c, &e.Channel, at).abandoned = at
+			s := t.present(c, &e.Channel, at)
+			s.abandoned, s.unsure = at, false // until now it waited
 		case !t.inside(c):
 			t.missed(c, &e.Channel, at)
 		}
@@ -229,6 +248,9 @@ func (t *Translator) status(c *channel, e *arievent.Event, at metrics.Millis) {
 		c.bridged = false
 		if s := c.stay; s != nil && s.state == talking {
 			s.departed = true
+			if t.endedUnseen(s, at) {
+				return
+			}
 			if s.ender == nobodyYet {
 				who := agentEnded
 				if s.winner.ch.bridge == s.bridge {
@@ -254,6 +276,8 @@ func (t *Translator) statusLeft(c *channel, o metrics.Outcome, at metrics.Millis
 // explain.
 func (s *stay) outcome(goesOn bool) metrics.Outcome {
 	switch {
+	case s.unsure:
+		return metrics.Unobserved // somebody may have answered, or the time was up
 	case s.abandoned == 0 && (goesOn || s.ch.key >= s.joined && s.ch.key != 0):
 		return metrics.ExitedByKey
 	case goesOn:
@@ -304,6 +328,9 @@ func (t *Translator) callerGone(s *stay, at metrics.Millis) {
 		}
 		t.leave(s, s.outcome(false), false)
 	case talking:
+		if t.endedUnseen(s, at) {
+			return
+		}
 		if s.ender == nobodyYet {
 			who := callerEnded
 			if w := s.winner.ch; w.bridge != s.bridge && w.bridgedAt != 0 && w.bridgedAt < s.ch.bridgedAt && !t.elsewhere(w) {
@@ -324,6 +351,9 @@ func (t *Translator) conclude(s *stay, at metrics.Millis) {
 		}
 		t.leave(s, s.outcome(true), true)
 	case talking:
+		if t.endedUnseen(s, at) {
+			return
+		}
 		if s.ender == nobodyYet {
 			t.ended(s, blindTransferred, at)
 		}

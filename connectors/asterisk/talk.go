@@ -22,6 +22,9 @@ func (t *Translator) enteredBridge(c *channel, e *arievent.Event, at metrics.Mil
 				return
 			}
 		}
+		if s.state == left && s.abandoned == 0 {
+			t.meets(s, &e.Bridge, at)
+		}
 		return
 	}
 	o := c.offer
@@ -37,6 +40,21 @@ func (t *Translator) enteredBridge(c *channel, e *arievent.Event, at metrics.Mil
 		}
 	case !o.closed && s.ch.bridge == c.bridge:
 		t.connect(s, o, c.bridge, s.ch.bridgedAt)
+	}
+}
+
+// meets connects a caller with a member whose ring was out of sight.
+func (t *Translator) meets(s *stay, b *arievent.Bridge, at metrics.Millis) {
+	for _, id := range b.Channels() {
+		x := t.channels[metrics.MakeID(id)]
+		if x == nil || x == s.ch || x.member == nil || x.stay != nil || x.offer != nil {
+			continue
+		}
+		o := &offer{stay: s, member: x.member, ch: x, leg: x.id}
+		x.offer = o
+		t.serves(o.member, s.queue)
+		t.connect(s, o, s.ch.bridge, at)
+		return
 	}
 }
 
@@ -94,9 +112,50 @@ func (t *Translator) connect(s *stay, o *offer, bridge metrics.ID, at metrics.Mi
 // may be replaced by the channel that a Local channel led to, or come back from
 // a consultation.
 func (t *Translator) leftBridge(c *channel, e *arievent.Event, at metrics.Millis) {
-	if bridge := metrics.MakeID(e.Bridge.ID); c.bridge == bridge {
+	bridge := metrics.MakeID(e.Bridge.ID)
+	if c.bridge == bridge {
 		c.bridge, c.before, c.bridgedAt = metrics.ID{}, bridge, at
 	}
+	if s := t.talks[bridge]; s != nil && s.unsure && c == s.winner.ch {
+		t.stillTalked(s, at)
+	}
+}
+
+// stillTalked takes proof that a talk had lasted over a time when the switch was
+// out of sight: the agent leaves the caller only now. Who hung up first tells who
+// ended it, unless that may have been before.
+func (t *Translator) stillTalked(s *stay, at metrics.Millis) {
+	w := s.winner.ch
+	first, who := s.ch.hungUp, callerEnded
+	if first == 0 || w.hungUp != 0 && w.hungUp < first {
+		first, who = w.hungUp, agentEnded
+	}
+	if first != 0 && first-t.seenFrom < sightSlack {
+		return
+	}
+	s.unsure = false
+	if first != 0 && s.ender == nobodyYet && !s.ch.transferring && !w.transferring {
+		t.ended(s, who, first)
+	}
+}
+
+// sightSlack is how long after the switch is seen again an end may have begun
+// before.
+const sightSlack metrics.Millis = 200
+
+// endedUnseen ends a talk of which nothing has told, since the switch was out of
+// sight, whether and how it went on.
+func (t *Translator) endedUnseen(s *stay, at metrics.Millis) bool {
+	if !s.unsure || s.ender != nobodyYet {
+		return false
+	}
+	w := s.winner
+	if i := slices.Index(w.member.talks, w); i >= 0 {
+		w.member.talks = slices.Delete(w.member.talks, i, i+1)
+	}
+	t.over(s)
+	t.put(metrics.Event{Kind: metrics.VisitLeft, At: at, Leg: s.leg, Visit: s.leg, Queue: s.queue, Outcome: metrics.Unobserved, LegGone: true})
+	return true
 }
 
 // elsewhere tells whether a channel is in another bridge now: it consults.
@@ -172,15 +231,15 @@ func (t *Translator) hangup(c *channel, e *arievent.Event, at metrics.Millis) {
 	}
 	if s := c.stay; s != nil && s.ch == c {
 		switch {
-		case s.state == talking && s.ender == nobodyYet && !c.transferring:
+		case s.state == talking && s.ender == nobodyYet && !c.transferring && !s.unsure:
 			t.ended(s, byCaller, at)
-		case s.state == left && s.abandoned != 0:
+		case s.state == left && s.abandoned != 0 && !s.unsure:
 			t.leave(s, metrics.Abandoned, false)
 		}
 	}
 	if o := c.offer; o != nil && o.ch == c {
 		s := o.stay
-		if s.state == talking && s.winner == o && s.ender == nobodyYet && !c.transferring && c.bridge == s.bridge {
+		if s.state == talking && s.winner == o && s.ender == nobodyYet && !c.transferring && !s.unsure && c.bridge == s.bridge {
 			t.ended(s, byAgent, at)
 		}
 	}
@@ -239,6 +298,9 @@ func (t *Translator) finish(s *stay, at metrics.Millis) {
 // agentGone takes that the agent's channel was destroyed. Where nothing told who
 // ended the call, a caller who is elsewhere was moved there.
 func (t *Translator) agentGone(s *stay, at metrics.Millis) {
+	if t.endedUnseen(s, at) {
+		return
+	}
 	if s.ender == nobodyYet {
 		who := agentEnded
 		if s.ch.bridge != s.bridge && (s.departed || s.ch.hungUp == 0) {
@@ -319,6 +381,7 @@ func (t *Translator) standsIn(e *arievent.Event) {
 }
 
 func (t *Translator) transferred(s *stay, how ender, at metrics.Millis) {
+	s.unsure = false
 	if w := s.winner.ch; w.bridge != s.bridge && w.bridgedAt != 0 && !t.elsewhere(w) {
 		at = min(at, w.bridgedAt)
 	}

@@ -30,14 +30,15 @@ type Translator struct {
 	// nothing more comes, and the connection stays open.
 	Replaced bool
 
-	names  *metrics.Names
-	sink   func(*metrics.Event)
-	in     arievent.Event
-	before []byte // the event before this one
-	out    metrics.Event
-	last   metrics.Millis // the latest stamp so far
-	lost   bool           // nothing is seen since last
-	down   bool           // the switch is stopping
+	names    *metrics.Names
+	sink     func(*metrics.Event)
+	in       arievent.Event
+	before   []byte // the event before this one
+	out      metrics.Event
+	last     metrics.Millis // the latest stamp so far
+	lost     bool           // nothing is seen since last
+	seenFrom metrics.Millis // when it was seen again last
+	down     bool           // the switch is stopping
 
 	offset   int64
 	channels map[metrics.ID]*channel
@@ -100,7 +101,7 @@ func (t *Translator) Event(b []byte, offset int64) {
 func (t *Translator) Seen(at metrics.Millis) {
 	t.last = max(t.last, at)
 	if t.lost {
-		t.lost = false
+		t.lost, t.seenFrom = false, at
 		t.put(metrics.Event{Kind: metrics.SwitchUp, At: at})
 	}
 }
@@ -111,6 +112,12 @@ func (t *Translator) Lost() {
 		return
 	}
 	t.lost, t.down = true, false
+	for _, c := range t.channels {
+		c.unsure = true
+		if c.stay != nil {
+			c.stay.unsure = true
+		}
+	}
 	t.put(metrics.Event{Kind: metrics.SwitchLost, At: t.last})
 }
 
