@@ -243,6 +243,7 @@ func TestStalled(t *testing.T) {
 		l.await(t, "given up", func() bool { return strings.Contains(l.connector.Health().Error, ErrSilent.Error()) })
 		link.Hold(false)
 		l.await(t, "attached again", func() bool { return l.connector.Health().Connects == 2 && !l.tracker.Live.Blind() })
+		time.Sleep(500 * time.Millisecond) // sooner, it might have begun before
 		b.Hangup()
 		l.await(t, "over", func() bool { return l.queue("linear").Talking == 0 })
 		time.Sleep(settle + time.Second)
