@@ -234,12 +234,19 @@ func TestMemoryAtRest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var errs lockedBuffer
+	cmd.Stderr = &errs
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = cmd.Process.Kill() }()
 	lines := bufio.NewScanner(stdout)
-	for lines.Scan() && !strings.Contains(lines.Text(), "Look at it") {
+	up := false
+	for !up && lines.Scan() {
+		up = strings.Contains(lines.Text(), "Look at it")
+	}
+	if !up {
+		t.Fatalf("it ended at once: %s", errs.String())
 	}
 	eventually(t, func() string { return "the demo offered nothing" }, func() bool { return offered(askKPI(t, data)) > 0 })
 	rss := residentKB(t, cmd.Process.Pid)
