@@ -46,12 +46,12 @@ func (a *agent) leave(v *visit) bool {
 	return i >= 0
 }
 
-// endAcrossGap ends what the agent is seen to talk on no longer, now that
-// something else is seen of the agent: visits of which nothing was heard since
-// the switch was out of sight.
-func (t *Tracker) endAcrossGap(a *agent, but *visit) {
+// endAcrossGap ends what the agent is seen to talk on no longer, now that the
+// switch calls the agent free: visits of which nothing was heard since it was out
+// of sight.
+func (t *Tracker) endAcrossGap(a *agent) {
 	for i := len(a.visits) - 1; i >= 0; i-- {
-		if v := a.visits[i]; v != but && v.acrossGap {
+		if v := a.visits[i]; v.acrossGap {
 			t.endUnseen(v, v.lastSeen(t))
 		}
 	}
@@ -102,16 +102,18 @@ func (t *Tracker) restate(a *agent, at Millis) {
 		t.countState(a, at)
 	}
 	r := t.row(at, AgentRow, a.row)
-	if !t.blind {
-		t.countIdle(a, at)
-	}
 	a.idleSince = at
 	if state == PausedState && !a.shared {
 		r.Add(Pauses, 1)
 		t.row(at, PauseRow, t.pauses.ID(uint32(a.id), uint32(reason))).Add(Pauses, 1)
+		t.markAt(at, stretch{agent: uint16(a.id), state: PausedState, reason: uint16(reason), mark: PauseBegun})
 	}
 	if a.state == Offline && state.LoggedIn() && !a.shared {
 		r.Add(Logins, 1)
+		t.markAt(at, stretch{agent: uint16(a.id), mark: LoginMark})
+	}
+	if state == Available {
+		t.idleAnew(a, at)
 	}
 	a.state, a.stateReason, a.since, a.entered = state, reason, at, at
 	t.Live.agents.at(a.row).counted.Store(int64(at))
@@ -122,20 +124,36 @@ func (t *Tracker) showAgent(a *agent) {
 	t.Live.agents.at(a.row).write([liveCells]uint64{uint64(a.state), uint64(a.stateReason), uint64(a.queue), uint64(a.entered)})
 }
 
-// countIdle raises the longest idle stretch by the present one, up to a moment.
+// idleAnew keeps that an agent's idleness begins at a moment, whatever was before.
+func (t *Tracker) idleAnew(a *agent, at Millis) {
+	if !t.again(at) {
+		t.markAt(at, stretch{agent: uint16(a.id), mark: IdleAnew})
+	}
+}
+
+// countIdle raises the longest idle stretch of each interval by the present one,
+// up to a moment.
 func (t *Tracker) countIdle(a *agent, to Millis) {
-	if a.state == Available && to > a.idleSince && !a.shared {
-		t.row(to-1, AgentRow, a.row).Raise(LongestIdle, int64(to-a.idleSince))
+	if t.again(a.since) {
+		a.idleSince = to
+		return
+	}
+	for in := IntervalOf(max(a.since, t.started)); in.Start() < to; in++ {
+		end := min(in.End(), to)
+		t.row(end-1, AgentRow, a.row).Raise(LongestIdle, int64(end-a.idleSince))
 	}
 }
 
 // countState adds the state's time up to a moment.
 func (t *Tracker) countState(a *agent, to Millis) {
-	if a.shared {
+	switch {
+	case to <= a.since:
+	case a.shared:
 		if a.state != Unknown {
 			t.keepSpan(a, a.state, a.since, to)
 		}
-	} else if a.state.LoggedIn() && to > a.since {
+	case a.state.LoggedIn():
+		t.keepSpan(a, a.state, a.since, to)
 		t.span(AgentRow, a.row, stateCounter[a.state], a.since, to)
 		t.span(AgentRow, a.row, LoggedInTime, a.since, to)
 		if a.state == WrappingUp && a.queue != 0 {
@@ -144,6 +162,9 @@ func (t *Tracker) countState(a *agent, to Millis) {
 		}
 		if a.state == PausedState {
 			t.span(PauseRow, t.pauses.ID(uint32(a.id), uint32(a.stateReason)), PausedTime, a.since, to)
+		}
+		if a.state == Available {
+			t.countIdle(a, to)
 		}
 	}
 	a.since = max(a.since, to)
@@ -179,7 +200,7 @@ func (t *Tracker) agentFree(e *Event, at Millis) {
 	} else if v != nil && a.picked != v {
 		t.timers.push(timer{at: at + overdueOffer, kind: offerOverdue, visit: v, agent: a.id, gen: v.gen})
 	}
-	t.endAcrossGap(a, nil)
+	t.endAcrossGap(a)
 	t.restate(a, at)
 }
 

@@ -20,6 +20,10 @@ type Params struct {
 	Threshold Millis
 	// ShortAbandon is S, the wait below which an abandoned caller counts as short.
 	ShortAbandon Millis
+	// Paid is how long the row's agents were to work by the roster's shifts, where
+	// Rostered tells that they had any.
+	Paid     Millis
+	Rostered bool
 }
 
 // Value forms the figure from a rollup of any span. It is false where there is
@@ -35,6 +39,16 @@ func (k *KPI) For(kind RowKind) bool {
 	}
 	return false
 }
+
+// OfShifts tells whether the figure is formed with the roster's shifts. What was
+// counted while an agent had none is then left out of it.
+func (k *KPI) OfShifts() bool {
+	return k.ID == "scheduled" || k.ID == "utilisation" || k.ID == "conformance"
+}
+
+// OfContacts tells whether the figure is formed from contacts, of which the
+// rollups that are stored do not tell: it depends on what came after.
+func (k *KPI) OfContacts() bool { return k.ID == "fcr" || k.ID == "repeat_rate" }
 
 // FindKPI finds a KPI by its id.
 func FindKPI(id string) (*KPI, bool) {
@@ -53,6 +67,8 @@ var (
 	queueRows = []RowKind{QueueRow}
 	agentRows = []RowKind{AgentRow, PairRow}
 	stateRows = []RowKind{AgentRow}
+	// contactRows have what is formed from contacts, each of which counts once.
+	contactRows = []RowKind{QueueRow, AgentRow}
 )
 
 func ratio(num, den int64) (float64, bool) {
@@ -86,6 +102,17 @@ func perHandled(plus ...Counter) func(*Rollup, Params) (float64, bool) {
 			sum += r.Get(c)
 		}
 		return ratio(sum, handled(r))
+	}
+}
+
+// perPaid is the sum of counters per paid time.
+func perPaid(plus ...Counter) func(*Rollup, Params) (float64, bool) {
+	return func(r *Rollup, p Params) (float64, bool) {
+		var sum int64
+		for _, c := range plus {
+			sum += r.Get(c)
+		}
+		return ratio(sum, int64(p.Paid))
 	}
 }
 
@@ -147,6 +174,11 @@ var catalogue = []KPI{
 			busy := r.Get(RingingTime) + r.Get(TalkingTime) + r.Get(HoldingTime) + r.Get(WrappingUpTime)
 			return ratio(busy, busy+r.Get(AvailableTime))
 		}},
+	{"fcr", "ratio", "higher", "1 − repeat contacts / eligible contacts", "", "first-call resolution: share of callers who were answered and did not come back to the same queues within the window, 7 days by default", contactRows,
+		func(r *Rollup, _ Params) (float64, bool) {
+			return ratio(r.Get(FCREligible)-r.Get(FCRRepeat), r.Get(FCREligible))
+		}},
+	{"repeat_rate", "ratio", "lower", "repeat contacts / eligible contacts", "", "share of callers who were answered and came back to the same queues within the window", contactRows, quotient(FCRRepeat, FCREligible)},
 	{"offers", "1", "", "offers", "", "calls offered", []RowKind{QueueRow, AgentRow, PairRow}, count(Offers)},
 	{"missed", "1", "lower", "missed", "", "rang for 1 s or longer and nobody answered", []RowKind{QueueRow, AgentRow, PairRow}, count(MissedCount)},
 	{"rejected", "1", "lower", "rejected", "", "busy, declined, or failed", []RowKind{QueueRow, AgentRow, PairRow}, count(RejectedCount)},
@@ -165,6 +197,12 @@ var catalogue = []KPI{
 	{"logged_in", "ms", "", "Σ state times", "", "logged-in time", stateRows, count(LoggedInTime)},
 	{"available", "ms", "", "state time", "", "waiting for a call", stateRows, count(AvailableTime)},
 	{"paused", "ms", "", "state time", "", "paused, all reasons", []RowKind{AgentRow, PauseRow}, count(PausedTime)},
+	{"scheduled", "ms", "", "Σ shifts − unpaid breaks", "", "paid time: how long the roster's shifts ask agents to work", stateRows,
+		func(_ *Rollup, p Params) (float64, bool) { return float64(p.Paid), p.Rostered }},
+	{"utilisation", "ratio", "band", "(talking + holding + wrapping_up) / paid time", "", "share of paid time spent on calls; needs the roster's shifts", stateRows,
+		perPaid(TalkingTime, HoldingTime, WrappingUpTime)},
+	{"conformance", "ratio", "band", "logged-in time / paid time", "", "how much of what was scheduled was worked, whenever; may exceed 100 %", stateRows,
+		perPaid(LoggedInTime)},
 	{"longest_idle", "ms", "", "longest unbroken available", "", "longest unbroken stretch of available", stateRows, maximum(LongestIdle, AvailableTime)},
 	{"answered_per_hour", "per hour", "higher", "answered / logged-in hours", "", "calls answered per logged-in hour", stateRows,
 		func(r *Rollup, _ Params) (float64, bool) {

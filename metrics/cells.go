@@ -35,11 +35,8 @@ type Row struct {
 func (r *Row) begin() { r.seq.Store(r.seq.Load() + 1) }
 func (r *Row) end()   { r.seq.Store(r.seq.Load() + 1) }
 
-// Add adds n to a counter. There is one writer: a load and a store do.
-func (r *Row) Add(c Counter, n int64) {
-	cell := &r.cells[c]
-	cell.Store(cell.Load() + uint64(n))
-}
+// Add adds n to a counter.
+func (r *Row) Add(c Counter, n int64) { r.cells[c].Add(uint64(n)) }
 
 // Raise lifts a maximum to n.
 func (r *Row) Raise(c Counter, n int64) {
@@ -143,7 +140,7 @@ type Window struct {
 	// Revision is 0 for the interval itself and counts its corrections.
 	Revision int
 	rows     [rowKinds]Rows
-	spans    atomic.Pointer[[]Span]
+	spans    spanList
 }
 
 // Rows returns the array of one kind.

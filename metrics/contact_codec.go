@@ -2,11 +2,16 @@ package metrics
 
 import "encoding/binary"
 
-const contactVersion = 1
+// Version 2 has the evidence besides the outcome, version 3 calls beside visits.
+const contactVersion = 3
 
 const (
 	contactPartial = 1 << iota
 	contactUnseen
+	contactShort
+	contactOpen
+	contactAnswerUnseen
+	contactFlags
 )
 
 // AppendBinary appends the contact's binary form. The same contact has the same
@@ -24,6 +29,15 @@ func (c *Contact) AppendBinary(b []byte) ([]byte, error) {
 	if c.Unseen {
 		flags |= contactUnseen
 	}
+	if c.Short {
+		flags |= contactShort
+	}
+	if c.Open {
+		flags |= contactOpen
+	}
+	if c.AnswerUnseen {
+		flags |= contactAnswerUnseen
+	}
 	b = append(b, byte(c.Outcome), byte(c.EndedBy), flags)
 	b = appendVarint(b, int64(c.Joined))
 	// The later moments as distances, 0 for none and else 1 more than they are.
@@ -37,14 +51,48 @@ func (c *Contact) AppendBinary(b []byte) ([]byte, error) {
 	b = binary.AppendUvarint(b, uint64(c.Hold))
 	b = binary.AppendUvarint(b, uint64(c.Holds))
 	b = binary.AppendUvarint(b, uint64(c.Offers))
-	return appendVarint(b, c.Offset), nil
+	b = appendVarint(b, c.Offset)
+	code := Encoder(b)
+	c.codeEvidence(code)
+	c.codeKind(code)
+	return code.Written(), nil
+}
+
+// codeEvidence codes what version 2 added.
+func (c *Contact) codeEvidence(code *Coder) {
+	CodeInt(code, &c.Since)
+	n := code.Len(len(c.Attempts))
+	if code.Reading() && n > 0 {
+		c.Attempts = make([]Attempt, n)
+	}
+	for i := range c.Attempts {
+		a := &c.Attempts[i]
+		code.String(&a.Agent)
+		CodeInt(code, &a.Started)
+		CodeInt(code, &a.Ended)
+		CodeUint(code, &a.Result)
+		if a.Result >= results {
+			code.Fail("attempt")
+		}
+	}
+	codeStretches(code, &c.HeldSpans)
+	codeMoments(code, &c.Consulted)
+}
+
+// codeKind codes what version 3 added.
+func (c *Contact) codeKind(code *Coder) {
+	CodeUint(code, &c.Kind)
+	CodeUint(code, &c.Way)
+	if c.Kind >= contactKinds || c.Way >= ways {
+		code.Fail("kind")
+	}
 }
 
 // UnmarshalBinary reads the form that AppendBinary writes.
 func (c *Contact) UnmarshalBinary(b []byte) error {
 	d := wireReader{b: b}
 	*c = Contact{}
-	d.version("contact", contactVersion)
+	version := d.versionUpTo("contact", contactVersion)
 	for _, s := range [...]*string{&c.Switch, &c.Visit, &c.Leg, &c.Queue, &c.Agent, &c.Caller} {
 		*s = d.string("text")
 	}
@@ -58,10 +106,11 @@ func (c *Contact) UnmarshalBinary(b []byte) error {
 	c.Outcome, c.EndedBy = Outcome(b[d.at]), EndedBy(b[d.at+1])
 	flags := b[d.at+2]
 	d.at += 3
-	if c.Outcome >= outcomes || c.EndedBy >= enders || flags > contactPartial|contactUnseen {
+	if c.Outcome >= outcomes || c.EndedBy >= enders || flags >= contactFlags {
 		d.fail("outcome, ender or flags")
 	}
-	c.Partial, c.Unseen = flags&contactPartial != 0, flags&contactUnseen != 0
+	c.Open, c.AnswerUnseen = flags&contactOpen != 0, flags&contactAnswerUnseen != 0
+	c.Partial, c.Unseen, c.Short = flags&contactPartial != 0, flags&contactUnseen != 0, flags&contactShort != 0
 	c.Joined = Millis(d.varint("joined"))
 	for _, m := range [...]*Millis{&c.Answered, &c.Ended} {
 		if v := d.uvarint("moment"); v != 0 {
@@ -72,5 +121,13 @@ func (c *Contact) UnmarshalBinary(b []byte) error {
 	c.Holds = int(d.uvarint("holds"))
 	c.Offers = int(d.uvarint("offers"))
 	c.Offset = d.varint("offset")
-	return d.done()
+	if d.err != nil || version < 2 {
+		return d.done()
+	}
+	code := &Coder{in: d, reading: true}
+	c.codeEvidence(code)
+	if version >= 3 {
+		c.codeKind(code)
+	}
+	return code.Done()
 }

@@ -57,6 +57,10 @@ const (
 	UnobservedTime
 	CallerGoneCount
 	Consults
+	// No tracker counts these: they come from contacts, when they are asked for.
+	FCREligible
+	FCRRepeat
+	FCRCensored
 	numCounters
 )
 
@@ -125,6 +129,9 @@ var counterInfo = [numCounters]CounterInfo{
 	LongestIdle:         {"longest_idle_ms", "ms", true, "longest unbroken stretch of available"},
 	CallerGoneCount:     {"caller_gone", "1", false, "the agent picked up, but the caller had gone: neither answered nor cancelled while it rang"},
 	Consults:            {"consults", "1", false, "times a talking agent turned to a colleague while the caller waited; not holds"},
+	FCREligible:         {"fcr_eligible", "1", false, "contacts in which an agent and the caller talked, older than the window of the queue's group"},
+	FCRRepeat:           {"fcr_repeat", "1", false, "of these, with a further contact of the caller within the window"},
+	FCRCensored:         {"fcr_censored", "1", false, "contacts in which an agent and the caller talked, too young to tell; not in fcr_eligible"},
 	UnobservedTime:      {"unobserved_ms", "ms", false, "time in which the switch could not be seen"},
 }
 

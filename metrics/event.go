@@ -19,7 +19,8 @@ const (
 
 	// LegStarted: Leg exists. Direction is the switch's view. Agent names the
 	// agent whose device it is, where known; Visit is set on a leg that the
-	// switch rang for a visit; Peer is the leg that it was made for, if any.
+	// switch rang for a visit; Peer is the leg that it was made for, if any. Caller
+	// is the number at the far end: who calls the agent, or whom the agent calls.
 	LegStarted
 	// LegAnswered: Leg was answered.
 	LegAnswered
@@ -92,6 +93,9 @@ const (
 	QueuesGone
 	// ClockTick: nothing happened until At.
 	ClockTick
+	// ClockSet: the switch's clock was set, and is At now. The time between was not
+	// lived, or is lived for the second time; a snapshot follows.
+	ClockSet
 )
 
 // Outcome is how a stay in a queue ended. InProgress is the zero value.
@@ -108,11 +112,13 @@ const (
 	JoinRefused
 	SwitchFailed
 	Unobserved
+	// Unanswered is a call outside the queues that nobody answered; no visit ends so.
+	Unanswered
 	outcomes
 )
 
 var outcomeNames = [outcomes]string{"in_progress", "answered", "abandoned", "timed_out", "left_empty",
-	"exited_by_key", "withdrawn", "join_refused", "switch_failed", "unobserved"}
+	"exited_by_key", "withdrawn", "join_refused", "switch_failed", "unobserved", "unanswered"}
 
 func (o Outcome) String() string { return nameOf(outcomeNames[:], int(o)) }
 
@@ -188,7 +194,7 @@ const (
 	Attended
 )
 
-// EndedBy is who or what ended an answered visit.
+// EndedBy is who or what ended an answered visit, or a call outside the queues.
 type EndedBy uint8
 
 const (
@@ -198,10 +204,13 @@ const (
 	ByBlindTransfer
 	ByAttendedTransfer
 	BySwitch
+	// ByOther: of a call outside the queues, the other side, or the switch for its
+	// sake. No visit ends so.
+	ByOther
 	enders
 )
 
-var enderNames = [enders]string{"unknown", "caller", "agent", "blind_transfer", "attended_transfer", "switch"}
+var enderNames = [enders]string{"unknown", "caller", "agent", "blind_transfer", "attended_transfer", "switch", "other"}
 
 func (e EndedBy) String() string { return nameOf(enderNames[:], int(e)) }
 

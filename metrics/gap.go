@@ -11,7 +11,6 @@ func (t *Tracker) switchLost(at Millis) {
 	for _, a := range t.agents {
 		if a != nil {
 			t.countState(a, at)
-			t.countIdle(a, at)
 		}
 	}
 	t.countPauses(at)
@@ -36,6 +35,9 @@ func (t *Tracker) switchUp(e *Event, at Millis) {
 		if a != nil {
 			a.since = max(a.since, at)
 			a.idleSince = a.since
+			if a.state == Available {
+				t.idleAnew(a, a.since)
+			}
 			t.Live.agents.at(a.row).counted.Store(int64(a.since))
 		}
 	}
@@ -46,12 +48,9 @@ func (t *Tracker) switchUp(e *Event, at Millis) {
 		v.acrossGap = v.state != gone
 	}
 	if e.Restarted {
-		t.closeAll(t.blindSince, SwitchFailed)
+		t.closeAll(t.blindSince)
 		t.agentsUnknown(at)
-		for _, l := range t.sortedLegs() {
-			t.notOther(l, at, false)
-			t.dropLeg(l)
-		}
+		t.dropCalls(at)
 	}
 	t.down = false
 }
@@ -66,37 +65,103 @@ func (t *Tracker) markUnobserved(to Millis) {
 	}
 	t.marked = to
 	t.span(SiteRow, 0, UnobservedTime, from, to)
+	t.addSpan(stretch{state: Unknown}, from, to)
 	for _, q := range t.queues {
 		if q != nil {
 			t.span(QueueRow, uint32(q.id), UnobservedTime, from, to)
+			t.addSpan(stretch{queue: uint16(q.id), state: Unknown}, from, to)
 		}
 	}
 	for _, a := range t.agents {
-		switch {
-		case a == nil || a.state == Offline:
-		case a.shared:
-			t.keepSpan(a, Unknown, from, to)
-		default:
+		if a == nil || a.state == Offline {
+			continue
+		}
+		t.keepSpan(a, Unknown, from, to)
+		if !a.shared {
 			t.span(AgentRow, a.row, UnobservedTime, from, to)
 		}
 	}
 }
 
-// skip moves event time over a gap that is too long to be marked: what is open
-// is handed on, and observation begins anew.
+// clockSet ends what is open when the switch's clock is set: between moments of
+// two clocks lies no duration. What exists by the new clock begins anew with the
+// snapshot; agents are in the states that they were in.
+func (t *Tracker) clockSet(at Millis) {
+	step := at - t.now
+	if step < 0 && step > -maxGap {
+		t.livedTo = max(t.livedTo, t.now)
+	} else if step < 0 {
+		t.livedTo = 0 // whatever it was counted for, it was not this
+	}
+	if step < 0 || step > maxGap {
+		t.skip(at)
+	} else {
+		t.switchLost(t.now)
+		t.breakOff(t.blindSince)
+	}
+	t.setAt = at
+	for _, a := range t.agents {
+		if a != nil {
+			a.since, a.idleSince = at, at
+			a.entered += step
+			t.Live.agents.at(a.row).counted.Store(int64(at))
+			t.showAgent(a)
+		}
+	}
+	for i := range t.serving {
+		t.serving[i].since = at
+	}
+}
+
+// again tells whether the switch's clock has shown a moment before.
+func (t *Tracker) again(at Millis) bool { return at <= t.livedTo }
+
+// skip moves event time back, or over a gap that is too long to be marked: what
+// is open is handed on, and observation begins anew.
 func (t *Tracker) skip(at Millis) {
 	t.switchLost(t.now)
+	t.breakOff(t.blindSince)
 	t.Finish()
-	t.unobserved += at - t.blindSince
-	t.closeAll(t.blindSince, Unobserved)
-	t.Finish()
+	t.unobserved += max(0, at-t.blindSince)
 	t.now, t.started, t.blindSince, t.marked = at, at, at, at
 	t.sealed = IntervalOf(at) - 1
 }
 
-// closeAll ends everything that was open when the switch's queues went away.
-// Who waited is lost for the reason given; who talked was cut off.
-func (t *Tracker) closeAll(at Millis, o Outcome) {
+// breakOff concludes everything that is open as unobserved from a moment on, and
+// expects nothing more of it.
+func (t *Tracker) breakOff(at Millis) {
+	for t.open != nil {
+		if v := t.open; v.state != gone {
+			t.endUnseen(v, max(at, v.joined))
+		}
+		t.forget(t.open)
+	}
+	t.dropCalls(at)
+	t.timers.list = t.timers.list[:0]
+	for _, a := range t.agents {
+		if a != nil && a.wrapUntil != 0 {
+			a.wrapUntil = 0
+			t.restate(a, at)
+		}
+	}
+}
+
+// dropCalls lets go of every leg; what became of it was not seen.
+func (t *Tracker) dropCalls(at Millis) {
+	for _, l := range t.sortedLegs() {
+		t.dropCall(l, at)
+	}
+}
+
+func (t *Tracker) dropCall(l *leg, at Millis) {
+	t.callUnseen(l)
+	t.notOther(l, at, false)
+	t.dropLeg(l)
+}
+
+// closeAll ends everything that was open when the switch's queues went away: who
+// waited is lost to that, who talked was cut off.
+func (t *Tracker) closeAll(at Millis) {
 	for v := t.open; v != nil; {
 		next := v.next
 		t.endOffers(v, Unseen, at)
@@ -105,7 +170,7 @@ func (t *Tracker) closeAll(at Millis, o Outcome) {
 			if v.outcome != InProgress {
 				t.leave(v, v.outcome, v.left)
 			} else {
-				t.leave(v, o, at)
+				t.leave(v, SwitchFailed, at)
 			}
 		case talking:
 			t.endTalk(v, at)
@@ -129,8 +194,7 @@ func (t *Tracker) snapshotEnd(at Millis) {
 	}
 	for _, l := range t.sortedLegs() {
 		if l.seen != t.generation && len(l.visits) == 0 && l.rung == nil {
-			t.notOther(l, at, false)
-			t.dropLeg(l)
+			t.dropCall(l, at)
 		}
 	}
 	for _, a := range t.agents {
@@ -149,6 +213,9 @@ func (t *Tracker) Close() {
 			t.endUnseen(v, t.now)
 		}
 		v = next
+	}
+	for _, l := range t.sortedLegs() {
+		t.callUnseen(l)
 	}
 	t.Finish()
 }

@@ -8,14 +8,18 @@ type leg struct {
 	// are two for a moment when an agent sends the caller on to another queue:
 	// the new stay begins before the old one ends.
 	visits []*visit
-	// rung is the visit that this leg was rung for, if any.
-	rung *visit
+	// rung is the visit that this leg was rung for, if any. The visit may be
+	// forgotten before the leg ends, and its memory be another's: then its
+	// generation is no longer rungGen.
+	rung    *visit
+	rungGen uint32
 	// agent is whose device it is, where known.
 	agent     AgentID
 	direction Direction
 	// other tells that it counts as the agent's call outside the queues.
 	other bool
 	seen  uint32
+	call  call
 }
 
 func (t *Tracker) leg(id ID) *leg {
@@ -53,6 +57,22 @@ func (t *Tracker) dropLeg(l *leg) {
 	}
 }
 
+// rings notes that the leg was rung for a visit.
+func (l *leg) rings(v *visit) {
+	l.rung, l.rungGen = v, 0
+	if v != nil {
+		l.rungGen = v.gen
+	}
+}
+
+// part is the visit that the leg is the agent's part of, nil where there is none.
+func (l *leg) part() *visit {
+	if v := l.rung; v != nil && v.gen == l.rungGen && v.agentLeg == l.id {
+		return v
+	}
+	return nil
+}
+
 func (t *Tracker) legStarted(e *Event, at Millis) {
 	if e.Agent == 0 && e.Visit.IsZero() && !e.Known {
 		return // nobody's that we count: a caller's leg matters once it joins a queue
@@ -65,8 +85,9 @@ func (t *Tracker) legStarted(e *Event, at Millis) {
 	if !l.other {
 		l.agent = e.Agent
 	}
+	l.call.begin(e, at)
 	if !e.Visit.IsZero() {
-		l.rung = t.visits[e.Visit]
+		l.rings(t.visits[e.Visit])
 		return
 	}
 	if e.Direction == Inbound { // the agent's own phone calls out
@@ -75,7 +96,12 @@ func (t *Tracker) legStarted(e *Event, at Millis) {
 }
 
 func (t *Tracker) legAnswered(e *Event, at Millis) {
-	if l := t.legs[e.Leg]; l != nil && l.rung == nil && len(l.visits) == 0 {
+	l := t.legs[e.Leg]
+	if l == nil {
+		return
+	}
+	l.call.answer(at)
+	if l.rung == nil && len(l.visits) == 0 {
 		t.otherCall(l, at)
 	}
 }
@@ -89,6 +115,7 @@ func (t *Tracker) otherCall(l *leg, at Millis) {
 	l.other = true
 	a.otherLegs++
 	t.row(at, AgentRow, a.row).Add(OtherCalls, 1)
+	t.markAt(at, stretch{agent: uint16(a.id), mark: OtherBegun})
 	t.restate(a, at)
 }
 
@@ -103,6 +130,7 @@ func (t *Tracker) notOther(l *leg, at Millis, mistaken bool) {
 	a.otherLegs--
 	if mistaken {
 		t.row(at, AgentRow, a.row).Add(OtherCalls, -1)
+		t.markAt(at, stretch{agent: uint16(a.id), mark: OtherMistook})
 	}
 	t.restate(a, at)
 }
@@ -139,8 +167,11 @@ func (t *Tracker) legHeld(e *Event, at Millis) {
 	if l == nil {
 		return
 	}
-	if l.rung != nil && l.rung.agentLeg == l.id {
-		t.step(l.rung, e, at)
+	if l.other {
+		l.call.hold(e.Kind == LegHeld, at)
+	}
+	if v := l.part(); v != nil {
+		t.step(v, e, at)
 		return
 	}
 	for _, v := range l.visits {
@@ -153,11 +184,14 @@ func (t *Tracker) legEnded(e *Event, at Millis) {
 	if l == nil {
 		return
 	}
-	if v := l.rung; v != nil && v.agentLeg == l.id {
+	if v := l.part(); v != nil {
 		t.step(v, e, at)
 	}
 	for i := len(l.visits) - 1; i >= 0; i-- {
 		t.step(l.visits[i], e, at)
+	}
+	if l.other {
+		t.concludeCall(l, at, l.call.endedBy(e))
 	}
 	t.notOther(l, at, false)
 	t.dropLeg(l)

@@ -23,6 +23,7 @@ func (t *Tracker) member(e *Event, at Millis) {
 	paused := e.Kind == MemberPaused && e.Status == Paused
 	if paused {
 		t.row(at, PairRow, id).Add(Pauses, 1)
+		t.markAt(at, t.inQueue(id, PauseBegun))
 	}
 	s.paused, s.since = paused, at
 }
@@ -32,8 +33,15 @@ func (t *Tracker) countPause(id uint32, to Millis) {
 	s := &t.serving[id]
 	if s.paused && to > s.since {
 		t.span(PairRow, id, PausedTime, s.since, to)
+		t.addSpan(t.inQueue(id, 0), s.since, to)
 	}
 	s.since = max(s.since, to)
+}
+
+// inQueue is a span of an agent's pause in one queue.
+func (t *Tracker) inQueue(pair uint32, m Mark) stretch {
+	p := t.pairs.List()[pair]
+	return stretch{agent: uint16(p.A), queue: uint16(p.B), state: PausedState, mark: InQueue | m}
 }
 
 // countPauses adds all pairs' pauses up to a moment.

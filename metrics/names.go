@@ -1,6 +1,8 @@
 package metrics
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"sync/atomic"
 )
@@ -30,13 +32,16 @@ const Overflow = "(other)"
 type Names struct {
 	ids  [nameKinds]map[string]uint32
 	list [nameKinds]atomic.Pointer[[]string]
+	// aliases are the names that stand for another, with the number that the name
+	// had, or would have, by itself; 0 where it has none yet.
+	aliases [nameKinds]map[string]uint32
 }
 
 // NewNames returns a table that holds only Overflow, as 0, of each kind.
 func NewNames() *Names {
 	n := &Names{}
 	for k := range n.ids {
-		n.ids[k] = map[string]uint32{}
+		n.ids[k], n.aliases[k] = map[string]uint32{}, map[string]uint32{}
 		l := make([]string, 1, 64)
 		l[0] = Overflow
 		n.list[k].Store(&l)
@@ -59,6 +64,27 @@ func (n *Names) InternString(k NameKind, name string) uint32 {
 		return id
 	}
 	return n.add(k, strings.Clone(name))
+}
+
+// Find is the number of a name that was seen before.
+func (n *Names) Find(k NameKind, name string) (id uint32, ok bool) {
+	id, ok = n.ids[k][name]
+	return id, ok
+}
+
+// Append gives a name the next number, whatever it may stand for: it is for a
+// table that is made again in the order of its numbers.
+func (n *Names) Append(k NameKind, name string) uint32 {
+	if of, alias := n.ids[k][name]; alias {
+		if _, alias = n.aliases[k][name]; !alias {
+			return of
+		}
+		defer func() {
+			n.aliases[k][name] = n.ids[k][name]
+			n.ids[k][name] = of
+		}()
+	}
+	return n.add(k, name)
 }
 
 func (n *Names) add(k NameKind, name string) uint32 {
@@ -90,12 +116,58 @@ func (n *Names) add(k NameKind, name string) uint32 {
 	return id
 }
 
-// Alias makes a name stand for another: what a switch calls an agent, for the
-// agent. It must come before the name is first interned.
+// Alias makes a name stand for another from now on: what a switch calls an
+// agent, for the agent.
 func (n *Names) Alias(k NameKind, name, of string) {
-	if len(n.ids[k]) < 2*MaxNames {
-		n.ids[k][name] = n.InternString(k, of)
+	if len(n.ids[k]) >= 2*MaxNames || name == of {
+		return
 	}
+	if _, known := n.aliases[k][name]; !known {
+		n.aliases[k][name] = n.ids[k][name]
+	}
+	n.ids[k][name] = n.InternString(k, of)
+}
+
+// Unalias makes a name stand for itself again.
+func (n *Names) Unalias(k NameKind, name string) {
+	own, known := n.aliases[k][name]
+	if !known {
+		return
+	}
+	delete(n.aliases[k], name)
+	if own == 0 {
+		delete(n.ids[k], name)
+	} else {
+		n.ids[k][name] = own
+	}
+}
+
+// Aliases lists the names that stand for others, with those.
+func (n *Names) Aliases(k NameKind) map[string]string {
+	out := make(map[string]string, len(n.aliases[k]))
+	for name := range n.aliases[k] {
+		out[name] = n.Name(k, n.ids[k][name])
+	}
+	return out
+}
+
+// SetAliases makes these names, and no others, stand for others, and tells
+// whether that changed anything.
+func (n *Names) SetAliases(k NameKind, aliases map[string]string) (changed bool) {
+	old := n.Aliases(k)
+	for _, name := range slices.Sorted(maps.Keys(old)) {
+		if aliases[name] != old[name] {
+			n.Unalias(k, name)
+			changed = true
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(aliases)) {
+		if of := aliases[name]; of != name && old[name] != of {
+			n.Alias(k, name, of)
+			changed = true
+		}
+	}
+	return changed
 }
 
 // Name returns the text of a number that Intern gave.

@@ -7,6 +7,24 @@ type offer struct {
 	picked  bool
 }
 
+// attempt is what was counted of an offer.
+type attempt struct {
+	agent          AgentID
+	started, ended Millis
+	result         Result
+}
+
+// tried notes what became of the agent's offer that was not over.
+func (v *visit) tried(id AgentID, r Result, at Millis) {
+	for i := len(v.attempts) - 1; i >= 0; i-- {
+		if a := &v.attempts[i]; a.agent == id && a.result == Ringing {
+			a.ended, a.result = at, r
+			break
+		}
+	}
+	v.amended = v.amended || v.state == gone
+}
+
 // offer returns the place of the agent's open offer, -1 where there is none.
 func (v *visit) offer(id AgentID) int {
 	for i := range v.offers {
@@ -30,11 +48,12 @@ func (t *Tracker) addOffer(v *visit, id AgentID, at Millis) {
 	at = max(at, v.joined)
 	v.offers = append(v.offers, offer{agent: id, started: at})
 	v.offered++
+	v.attempts = append(v.attempts, attempt{agent: id, started: at})
+	v.amended = v.amended || v.state == gone
 	t.countOffer(v, a, Offers, at)
 	if a.status == UnknownStatus {
 		a.status = Ready // only who is logged in is rung
 	}
-	t.endAcrossGap(a, v)
 	a.wrapUntil, a.idle = 0, false
 	a.ringing++
 	a.rungFor, a.queue = v, v.queue.id
@@ -83,7 +102,9 @@ func (t *Tracker) endOffer(v *visit, id AgentID, c Cause, at Millis) {
 
 func (t *Tracker) closeOffer(v *visit, i int, r Result, at Millis) {
 	a := t.agents[v.offers[i].agent]
-	t.countOffer(v, a, resultCounter[r], max(at, v.offers[i].started))
+	ended := max(at, v.offers[i].started)
+	t.countOffer(v, a, resultCounter[r], ended)
+	v.tried(a.id, r, ended)
 	t.dropOffer(v, i)
 	t.restate(a, at)
 }

@@ -67,10 +67,10 @@ func NewPeople(switches []string, patient bool, out func(*Sealed)) *People {
 func (p *People) Take(s *Sealed) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(s.Rollups) > 0 || len(s.Contacts) > 0 {
+	if len(s.Rollups) > 0 || len(s.Contacts) > 0 || len(s.Spans) > 0 {
 		p.out(s)
 	}
-	spans := s.Spans
+	spans := sharedOf(s.Spans)
 	if !s.Correction {
 		p.through[s.Switch] = max(p.through[s.Switch], s.Interval)
 	}
@@ -141,8 +141,8 @@ func (p *People) combine(to Interval) {
 		c.before = p.last
 		c.rollups, p.last = sweep(i, c.spans, p.last)
 		p.revision++
-		if len(c.rollups) > 0 {
-			p.out(&Sealed{Switch: AllSwitches, Interval: i, Rollups: inOrder(c.rollups)})
+		if len(c.rollups) > 0 || len(p.last) > 0 {
+			p.out(&Sealed{Switch: AllSwitches, Interval: i, Rollups: inOrder(c.rollups), Standing: p.standing()})
 		}
 	}
 	if to > p.done && len(p.through) > 0 {
@@ -185,9 +185,24 @@ func (p *People) correct(i Interval, c *combined) {
 			diff[k] = d
 		}
 	}
+	if !changes(diff, c.rollups) {
+		return
+	}
 	c.rollups = now
 	p.revision++
 	p.out(&Sealed{Switch: AllSwitches, Interval: i, Correction: true, Rollups: inOrder(diff)})
+}
+
+// changes tells whether adding diff to what was handed on changes anything.
+func changes(diff, was map[Key]*Rollup) bool {
+	for k, d := range diff {
+		for n, v := range d.Values {
+			if counterInfo[n].Max && (was[k] == nil && v != 0 || was[k] != nil && v > was[k].Values[n]) || !counterInfo[n].Max && v != 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Revision changes whenever something was handed on.

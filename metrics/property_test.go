@@ -15,6 +15,7 @@ func anyEvents(n *Names) *rapid.Generator[[]Event] {
 	return rapid.Custom(func(t *rapid.T) []Event {
 		at := Millis(1795449167837)
 		var out []Event
+		clock := ""
 		for range rapid.IntRange(1, 120).Draw(t, "events") {
 			switch rapid.IntRange(0, 20).Draw(t, "step") {
 			case 0:
@@ -24,15 +25,21 @@ func anyEvents(n *Names) *rapid.Generator[[]Event] {
 			default:
 				at += Millis(rapid.Int64Range(0, 5_000).Draw(t, "near"))
 			}
-			e := Event{Kind: Kind(rapid.IntRange(1, int(ClockTick)).Draw(t, "kind")), At: at}
+			e := Event{Kind: Kind(rapid.IntRange(1, int(ClockSet)).Draw(t, "kind")), At: at}
 			// The facts of calls, which there are most of.
 			if rapid.IntRange(0, 3).Draw(t, "call") > 0 {
 				e.Kind = rapid.SampledFrom([]Kind{VisitJoined, VisitLeft, OfferStarted, OfferAnswered, OfferEnded, Connected, Disconnected,
 					LegEnded, LegHeld, LegResumed, AgentStatus, AgentFree}).Draw(t, "kind of call")
 			}
+			if e.Kind == ClockSet {
+				// One call can join one queue twice in one millisecond then.
+				clock += "'"
+				at += Millis(rapid.Int64Range(-3*3600_000, 3*3600_000).Draw(t, "set"))
+				e.At = at
+			}
 			visit := rapid.IntRange(0, 5).Draw(t, "visit")
-			e.Visit = IDString(fmt.Sprintf("v%d", visit))
-			e.Leg = IDString(fmt.Sprintf("c%d", visit/2))
+			e.Visit = IDString(fmt.Sprintf("v%d%s", visit, clock))
+			e.Leg = IDString(fmt.Sprintf("c%d%s", visit/2, clock))
 			e.Queue = QueueID(n.InternString(QueueName, fmt.Sprintf("q%d", visit%2)))
 			agent := rapid.IntRange(0, 3).Draw(t, "agent")
 			e.Agent = AgentID(n.InternString(AgentName, fmt.Sprintf("a%d", agent)))
@@ -68,15 +75,16 @@ func (e Event) GoString() string {
 }
 
 type outcome struct {
-	tracker *Tracker
-	bytes   []byte
-	sum     map[Key]*Rollup
-	visits  []Contact
-	open    []Contact
+	tracker  *Tracker
+	evidence *evidence
+	bytes    []byte
+	sum      map[Key]*Rollup
+	visits   []Contact
+	open     []Contact
 }
 
 func playEvents(n *Names, events []Event) *outcome {
-	o := &outcome{sum: map[Key]*Rollup{}}
+	o := &outcome{sum: map[Key]*Rollup{}, evidence: newEvidence()}
 	o.tracker = NewTracker(n, Options{Switch: "sw", CallerKey: []byte("key"),
 		Queue: func(name string) QueueSettings {
 			q := DefaultQueueSettings()
@@ -86,6 +94,7 @@ func playEvents(n *Names, events []Event) *outcome {
 			return q
 		},
 		Sealed: func(s *Sealed) {
+			o.evidence.take(s)
 			for i := range s.Rollups {
 				o.bytes, _ = s.Rollups[i].AppendBinary(o.bytes)
 				r := s.Rollups[i]

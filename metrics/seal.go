@@ -10,13 +10,23 @@ import (
 // name, and the contacts that were concluded since the last seal. A correction
 // adds to an interval that was sealed before.
 type Sealed struct {
-	Switch     string
+	Switch string
+	// Number counts what the switch's tracker handed over, from 1. The same events
+	// give the same number to the same content: who has stored it already can
+	// leave it out. 0 where nobody counts.
+	Number     uint64
 	Interval   Interval
 	Correction bool
 	Rollups    []Rollup
 	Contacts   []Contact
-	// Spans are the stretches of state of agents of several switches, for People.
+	// Spans are what the counts of states rest on.
 	Spans []NamedSpan
+	// Standing is what People must know to go on after this interval; nil from
+	// anybody else.
+	Standing []byte
+	// Open are the visits that are not over, as far as they were counted; a
+	// correction has none.
+	Open []Contact
 }
 
 // seal closes an interval: counts what is under way up to its end, hands its
@@ -32,7 +42,7 @@ func (t *Tracker) seal(i Interval) {
 	}
 	t.sealed = i
 	t.hand(w, t.done)
-	t.done = t.done[:0:0]
+	t.setDone(nil)
 	t.show(list)
 	t.handLate()
 }
@@ -49,7 +59,6 @@ func (t *Tracker) flush(to Millis) {
 			continue
 		}
 		t.countState(a, seen)
-		t.countIdle(a, seen)
 	}
 	t.countPauses(seen)
 	for v := t.open; v != nil; v = v.next {
@@ -57,7 +66,32 @@ func (t *Tracker) flush(to Millis) {
 			t.countTalk(v, seen)
 			t.countHold(v, seen)
 		}
+		t.amend(v)
 	}
+}
+
+// amend hands over a contact again of which something was counted since.
+func (t *Tracker) amend(v *visit) {
+	if v.amended && t.opt.Sealed != nil {
+		v.amended = false
+		t.setDone(append(t.done, t.contact(v)))
+	}
+}
+
+// setDone changes the list of what was concluded, of which readers hold shorter
+// parts.
+func (t *Tracker) setDone(list []Contact) {
+	t.done = list
+	t.doneShown.Store(&list)
+}
+
+// Concluded lists the contacts that will be handed over with the next interval.
+// Any goroutine may call it; what it returns must not be changed.
+func (t *Tracker) Concluded() []Contact {
+	if l := t.doneShown.Load(); l != nil {
+		return *l
+	}
+	return nil
 }
 
 func (t *Tracker) handLate() {
@@ -77,10 +111,18 @@ func (t *Tracker) hand(w *Window, contacts []Contact) {
 	}
 	s := &Sealed{Switch: t.opt.Switch, Interval: w.Interval, Correction: w.Revision > 0, Contacts: contacts}
 	s.Rollups, s.Spans = t.Rollups(w), t.Spans(w)
+	if !s.Correction {
+		s.Open = t.underway()
+	}
 	if len(s.Rollups) > 0 || len(s.Contacts) > 0 || len(s.Spans) > 0 || t.opt.Shared != nil {
+		t.handed++
+		s.Number = t.handed
 		t.opt.Sealed(s)
 	}
 }
+
+// Handed is how many times the tracker handed something over.
+func (t *Tracker) Handed() uint64 { return t.handed }
 
 // Rollups reads a window's rows. Any goroutine may call it while the tracker
 // goes on counting; each row is then as it was at one moment.
@@ -145,11 +187,35 @@ func (t *Tracker) Finish() {
 		t.sealed = max(t.sealed, w.Interval)
 		var contacts []Contact
 		if n == len(open)-1 {
-			contacts, t.done = t.done, nil
+			contacts = t.done
+			t.setDone(nil)
 		}
 		t.hand(w, contacts)
 	}
 	t.handLate()
+	if len(t.done) > 0 { // concluded when no interval was open
+		t.hand(&Window{Interval: IntervalOf(t.now), Revision: 1}, t.done)
+		t.setDone(nil)
+	}
+}
+
+// underway lists the visits that are not over, as far as they were counted.
+func (t *Tracker) underway() (out []Contact) {
+	for v := t.open; v != nil; v = v.next {
+		if v.state == gone {
+			continue
+		}
+		c := t.contact(v)
+		c.Open, c.Outcome = true, InProgress
+		switch v.state {
+		case waiting, picked:
+			c.Answered, c.Ended, c.Agent = 0, 0, ""
+		case talking:
+			c.Ended = max(v.talkFrom, v.answered)
+		}
+		out = append(out, c)
+	}
+	return out
 }
 
 // Open calls f for every visit that has not ended, oldest first.

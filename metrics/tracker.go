@@ -34,8 +34,13 @@ type Options struct {
 	// there is one switch. Such an agent's states are handed over as Spans, for
 	// People to count.
 	Shared func(agent string) bool
-	// CallerKey keys the hashes of callers' numbers.
+	// Handed is how many times an earlier tracker of the switch handed something
+	// over, whose state is lost.
+	Handed uint64
+	// CallerKey keys the hashes of callers' numbers, Numbers says how these are
+	// written.
 	CallerKey []byte
+	Numbers   Numbers
 	// Sealed receives each closed interval, and each correction of one.
 	Sealed func(*Sealed)
 	// Visit receives each finished visit at once, before its interval is sealed.
@@ -86,6 +91,8 @@ type Tracker struct {
 
 	now     Millis // the latest moment that an event has told of
 	started Millis // since when this tracker observes
+	livedTo Millis // up to where moments come for the second time
+	setAt   Millis // what the switch's clock was last set to; moments before are another clock's
 	jumps   int    // successive events that disagree with now
 	jumpTo  Millis
 	down    bool // the switch said that it is stopping
@@ -115,6 +122,9 @@ type Tracker struct {
 	late    []*Window // corrections to sealed intervals
 	shown   atomic.Pointer[[]*Window]
 	done    []Contact // finished since the last seal
+	// doneShown is done, for readers.
+	doneShown atomic.Pointer[[]Contact]
+	handed    uint64 // how many times something was handed over
 
 	Live   Live
 	Faults Faults
@@ -128,7 +138,7 @@ func NewTracker(n *Names, opt Options) *Tracker {
 	if opt.Queue == nil {
 		opt.Queue = func(string) QueueSettings { return DefaultQueueSettings() }
 	}
-	t := &Tracker{opt: opt, names: n, legs: map[ID]*leg{}, visits: map[ID]*visit{}}
+	t := &Tracker{opt: opt, names: n, handed: opt.Handed, legs: map[ID]*leg{}, visits: map[ID]*visit{}}
 	t.mac = hmac.New(sha256.New, opt.CallerKey)
 	t.shown.Store(&[]*Window{})
 	return t
@@ -152,7 +162,7 @@ func (t *Tracker) Apply(e *Event) {
 		return
 	}
 	t.advance(at)
-	if t.blind && e.Kind != SwitchUp && e.Kind != SwitchLost && e.Kind != ClockTick {
+	if t.blind && e.Kind != SwitchUp && e.Kind != SwitchLost && e.Kind != ClockTick && e.Kind != ClockSet {
 		t.switchUp(&Event{Kind: SwitchUp}, at) // it is seen again, whoever says so
 	}
 	switch e.Kind {
@@ -192,8 +202,10 @@ func (t *Tracker) Apply(e *Event) {
 		t.switchUp(e, at)
 	case SnapshotEnd:
 		t.snapshotEnd(at)
+	case ClockSet:
+		t.switchUp(&Event{Kind: SwitchUp, At: at}, at)
 	case QueuesGone:
-		t.closeAll(at, SwitchFailed)
+		t.closeAll(at)
 		t.agentsUnknown(at)
 	}
 }
@@ -217,6 +229,10 @@ func (t *Tracker) clock(e *Event) (Millis, bool) {
 		t.now, t.started = at, at
 		t.sealed = IntervalOf(at) - 1
 		return at, true
+	case e.Kind == ClockSet:
+		t.jumps = 0
+		t.clockSet(at)
+		return at, true
 	case e.Kind == SwitchUp && (at-t.now > maxGap || t.now-at > maxGap):
 		t.jumps = 0
 		t.skip(at)
@@ -236,11 +252,7 @@ func (t *Tracker) clock(e *Event) (Millis, bool) {
 	}
 	// The switch's clock was set for good: the time between was not lived.
 	t.jumps = 0
-	if at < t.now || at-t.now > maxGap {
-		t.skip(at)
-	} else {
-		t.switchLost(t.now)
-	}
+	t.clockSet(at)
 	t.advance(at)
 	t.switchUp(&Event{Kind: SwitchUp, At: at}, at)
 	return at, true

@@ -25,6 +25,9 @@ type visit struct {
 	state             visitState
 	offers            []offer // those that have not ended
 	offered           int     // offers in all
+	attempts          []attempt
+	heldSpans         []Stretch // that were counted and are over
+	consulted         []Millis
 	agent             AgentID
 
 	joined, answered, ended Millis
@@ -47,8 +50,12 @@ type visit struct {
 	released  bool // the queue has let the caller go
 	partial   bool // its beginning was not seen
 	unseen    bool // its end was not seen
-	acrossGap bool // nothing was heard of it since the switch was lost
-	goesOn    bool // the queue's call goes on without the agent
+	// answerUnseen: it was answered while the switch was out of sight.
+	answerUnseen bool
+	acrossGap    bool // nothing was heard of it since the switch was lost
+	goesOn       bool // the queue's call goes on without the agent
+	short        bool // counted as a short abandon
+	amended      bool // something was counted of it after its contact was handed over
 
 	ahead, behind *visit // in the queue's line
 	inLine        bool
@@ -72,19 +79,25 @@ func (t *Tracker) visitJoined(e *Event, at Millis) {
 		// A stay whose end was lost: the switch uses its id for a new one.
 		t.endUnseen(old, at)
 	}
-	joined := at
-	if e.Joined > 0 && e.Joined < at {
-		joined = e.Joined
-	}
+	joined := t.told(e.Joined, at)
 	v := t.newVisit(e, joined)
 	if v == nil {
 		return
 	}
 	v.partial = e.Known
 	v.older = old
-	t.row(joined, QueueRow, uint32(v.queue.id)).Add(Offered, 1)
+	t.row(v.joined, QueueRow, uint32(v.queue.id)).Add(Offered, 1)
 	v.queue.enter(v)
 	t.showQueue(v.queue)
+}
+
+// told is an earlier moment that a later event repeats, at itself where it
+// repeats none.
+func (t *Tracker) told(earlier, at Millis) Millis {
+	if earlier > 0 && earlier < at {
+		return max(earlier, min(t.setAt, at))
+	}
+	return at
 }
 
 // newVisit makes a visit and hangs it on its caller's leg.
@@ -93,6 +106,9 @@ func (t *Tracker) newVisit(e *Event, joined Millis) *visit {
 		t.Faults.Dropped++
 		return nil
 	}
+	if old := t.visits[e.Visit]; old != nil && joined <= old.joined {
+		joined = old.joined + 1 // stays under one id are told apart by it
+	}
 	var v *visit
 	if n := len(t.freeVisits); n > 0 {
 		v, t.freeVisits = t.freeVisits[n-1], t.freeVisits[:n-1]
@@ -100,7 +116,7 @@ func (t *Tracker) newVisit(e *Event, joined Millis) *visit {
 		v = &visit{}
 	}
 	*v = visit{id: e.Visit, leg: e.Leg, queue: t.queueOf(e.Queue), caller: e.Caller, joined: joined,
-		offers: v.offers[:0], gen: v.gen + 1, seen: t.generation, offset: e.Offset}
+		offers: v.offers[:0], attempts: v.attempts[:0], heldSpans: v.heldSpans[:0], consulted: v.consulted[:0], gen: v.gen + 1, seen: t.generation, offset: e.Offset}
 	t.visits[v.id] = v
 	if l := t.leg(v.leg); l != nil {
 		l.visits = append(l.visits, v)
@@ -120,16 +136,13 @@ func (t *Tracker) rebuild(e *Event, at Millis) *visit {
 	if e.Queue == 0 || e.Visit.IsZero() || e.Kind == OfferEnded && e.Cause != NotConnected {
 		return nil
 	}
-	joined := at
-	if e.Joined > 0 && e.Joined < at {
-		joined = e.Joined
-	}
+	joined := t.told(e.Joined, at)
 	v := t.newVisit(e, joined)
 	if v == nil {
 		return nil
 	}
 	v.partial = true
-	t.row(joined, QueueRow, uint32(v.queue.id)).Add(Offered, 1)
+	t.row(v.joined, QueueRow, uint32(v.queue.id)).Add(Offered, 1)
 	v.queue.enter(v)
 	t.showQueue(v.queue)
 	return v
@@ -169,5 +182,8 @@ func (t *Tracker) connected(e *Event, at Millis) {
 	if v != nil {
 		v.acrossGap, v.seen = false, t.generation
 		t.step(v, e, at)
+		if e.Known && e.Answered == 0 && v.state == talking && v.answered == at {
+			v.answerUnseen = true
+		}
 	}
 }

@@ -72,7 +72,7 @@ func (t *Tracker) leave(v *visit, o Outcome, at Millis) {
 	if t.down && o != JoinRefused {
 		o = SwitchFailed // FreeSWITCH lets every waiting caller 'abandon' when it stops
 	}
-	if o == InProgress || o == Answered || o >= outcomes {
+	if o == InProgress || o == Answered || o >= Unanswered {
 		o = Unobserved
 	}
 	v.outcome, v.left = o, max(at, v.joined)
@@ -93,6 +93,7 @@ func (t *Tracker) leave(v *visit, o Outcome, at Millis) {
 		q.Raise(MaxWaitAbandoned, int64(wait))
 		if wait < v.queue.settings.ShortAbandon {
 			q.Add(ShortAbandoned, 1)
+			v.short = true
 		}
 	}
 	q.end()
@@ -154,6 +155,6 @@ func (t *Tracker) keep(c Contact) {
 		t.opt.Visit(&c)
 	}
 	if t.opt.Sealed != nil {
-		t.done = append(t.done, c)
+		t.setDone(append(t.done, c))
 	}
 }

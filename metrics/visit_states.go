@@ -219,7 +219,7 @@ func (t *Tracker) pick(v *visit, e *Event, at Millis) {
 		a.picked = v
 	}
 	if l := t.leg(e.Peer); l != nil {
-		l.rung = v
+		l.rings(v)
 		t.notOther(l, at, true)
 	}
 }

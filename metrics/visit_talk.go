@@ -26,14 +26,15 @@ func (t *Tracker) connect(v *visit, at Millis) {
 	t.row(v.answered, AgentRow, a.row).Add(AnsweredCount, 1)
 	t.row(v.answered, PairRow, t.pairs.ID(uint32(a.id), uint32(v.queue.id))).Add(AnsweredCount, 1)
 	if i := v.offer(v.agent); i >= 0 {
+		v.tried(v.agent, Accepted, v.answered)
 		t.dropOffer(v, i)
 	} else {
 		// The offer was given up (a snapshot called the agent free), and yet they
 		// talk: there was another one.
 		v.offered++
+		v.attempts = append(v.attempts, attempt{v.agent, v.answered, v.answered, Accepted})
 		t.countOffer(v, a, Offers, v.answered)
 	}
-	t.endAcrossGap(a, v)
 	a.visits, a.picked, a.queue = append(a.visits, v), nil, v.queue.id
 	a.wrapUntil, a.idle = 0, false
 	t.restate(a, v.answered)
@@ -46,6 +47,14 @@ func (t *Tracker) resume(v *visit, at Millis) {
 	}
 	t.countHold(v, at)
 	v.holdSum += max(0, at-v.held)
+	v.holdOver()
+}
+
+// holdOver ends a hold, of which everything is counted.
+func (v *visit) holdOver() {
+	if v.holdFrom > v.held {
+		v.heldSpans = append(v.heldSpans, Stretch{v.held, v.holdFrom})
+	}
 	v.held = 0
 }
 
@@ -56,9 +65,10 @@ func (t *Tracker) consulted(v *visit, at Millis) {
 	if v.held != 0 {
 		v.holdSum += v.holdFrom - v.held
 		v.holds--
-		v.held = 0
+		v.holdOver()
 	}
 	t.countOffer(v, t.agentOf(v.agent), Consults, at)
+	v.consulted = append(v.consulted, at)
 	t.restate(t.agentOf(v.agent), at)
 }
 

@@ -69,6 +69,7 @@ func (t *Tracker) endUnseen(v *visit, at Millis) {
 // forget lets a concluded visit go; its late events are no longer expected.
 func (t *Tracker) forget(v *visit) {
 	t.endOffers(v, Unseen, t.now)
+	t.amend(v)
 	if t.visits[v.id] == v {
 		delete(t.visits, v.id)
 	} else {

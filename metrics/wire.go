@@ -74,6 +74,16 @@ func (r *wireReader) version(what string, want byte) {
 	r.at = 1
 }
 
+// versionUpTo reads the leading version byte, which must not be newer than most.
+func (r *wireReader) versionUpTo(what string, most byte) byte {
+	if len(r.b) == 0 || r.b[0] == 0 || r.b[0] > most {
+		r.version(what, most)
+		return 0
+	}
+	r.at = 1
+	return r.b[0]
+}
+
 func (r *wireReader) done() error {
 	if r.err == nil && r.at != len(r.b) {
 		r.fail("bytes are left over")
