@@ -1,9 +1,13 @@
 package storage
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 
 	"github.com/dgraph-io/badger/v4"
@@ -12,53 +16,92 @@ import (
 )
 
 // ContactQuery chooses contacts by when they ended: from From (inclusive) to To
-// (exclusive; 0 for no end). The zero value of the other fields chooses all.
+// (exclusive; 0 for no end). The zero value of Kind chooses visits, that of the
+// other fields chooses all.
 type ContactQuery struct {
 	From, To metrics.Millis
-	Queue    string
+	Kind     metrics.ContactKind
+	Queues   []string
 	Agent    string
 	Switch   string
 	Outcomes []metrics.Outcome
+	Caller   [16]byte // the keyed hash of the number
 	Limit    int
+	// After leaves out what comes before a contact in the order of Compare, and
+	// that contact: the last one of the page before. Ended, Switch, Visit and Joined
+	// of it are looked at; nil for none.
+	After *metrics.Contact
+}
+
+// Compare is the order of contacts of one kind: by when they ended.
+func Compare(a, b *metrics.Contact) int {
+	return cmp.Or(cmp.Compare(a.Ended, b.Ended), cmp.Compare(a.Switch, b.Switch), cmp.Compare(a.Visit, b.Visit), cmp.Compare(a.Joined, b.Joined))
 }
 
 // Match tells whether a contact is chosen.
 func (q *ContactQuery) Match(c *metrics.Contact) bool {
-	return c.Ended >= q.From && (q.To == 0 || c.Ended < q.To) &&
-		(q.Queue == "" || c.Queue == q.Queue) &&
+	return c.Ended >= q.From && (q.To == 0 || c.Ended < q.To) && c.Kind == q.Kind &&
+		(len(q.Queues) == 0 || slices.Contains(q.Queues, c.Queue)) &&
 		(q.Agent == "" || c.Agent == q.Agent) &&
 		(q.Switch == "" || c.Switch == q.Switch) &&
-		(len(q.Outcomes) == 0 || slices.Contains(q.Outcomes, c.Outcome))
+		(q.Caller == [16]byte{} || c.Hash == q.Caller) &&
+		(len(q.Outcomes) == 0 || slices.Contains(q.Outcomes, c.Outcome)) &&
+		(q.After == nil || Compare(c, q.After) > 0)
 }
 
-// prefix is the most selective list of contacts that holds all chosen ones:
-// an agent has fewer than a queue.
+// prefix is the most selective list of contacts that holds all chosen ones: a
+// caller has fewer than an agent, an agent fewer than a queue. Of several queues
+// there is none but that of all contacts.
 func (q *ContactQuery) prefix() []byte {
 	switch {
+	case q.Caller != [16]byte{}:
+		return callerPrefix(q.Caller)
 	case q.Agent != "":
 		return appendText([]byte{byAgentKey}, q.Agent)
-	case q.Queue != "":
-		return appendText([]byte{byQueueKey}, q.Queue)
+	case len(q.Queues) == 1 && q.Queues[0] != "":
+		return appendText([]byte{byQueueKey}, q.Queues[0])
 	}
 	return []byte{contactKey}
 }
 
-// Contacts reads the chosen contacts in the order in which they ended.
+// first is the key under a prefix at which to begin.
+func (q *ContactQuery) first(prefix []byte, kept metrics.Millis) []byte {
+	from := max(q.From, kept)
+	if q.After != nil && q.After.Ended >= from {
+		return appendIdentity(appendNumber(prefix, int64(q.After.Ended)), q.After)
+	}
+	return appendNumber(prefix, int64(from))
+}
+
+// Contacts reads the chosen contacts in the order of Compare.
 func (v *Snapshot) Contacts(ctx context.Context, q ContactQuery) iter.Seq2[metrics.Contact, error] {
 	return func(yield func(metrics.Contact, error) bool) {
 		prefix := q.prefix()
+		from, to := int64(max(q.From, v.contactsFrom)), int64(math.MaxInt64)
+		if q.To != 0 {
+			to = int64(q.To)
+		}
+		if err := v.store.whole(prefix, from, to, nil); err != nil {
+			yield(metrics.Contact{}, err)
+			return
+		}
 		it := v.txn.NewIterator(badger.IteratorOptions{Prefix: prefix})
 		defer it.Close()
 		left := q.Limit
-		for it.Seek(appendNumber(slices.Clone(prefix), int64(max(q.From, v.contactsFrom)))); it.Valid(); it.Next() {
-			k := keyReader{b: it.Item().Key(), at: len(prefix)}
+		for it.Seek(q.first(slices.Clone(prefix), v.contactsFrom)); it.Valid(); it.Next() {
+			key := it.Item().Key()
+			k := keyReader{b: key, at: len(prefix)}
 			if ended := metrics.Millis(k.number()); q.To != 0 && ended >= q.To {
 				return
 			}
-			c, err := v.contact(it.Item(), len(prefix))
-			if err == nil {
-				err = ctx.Err()
+			if err := ctx.Err(); err != nil {
+				yield(metrics.Contact{}, err)
+				return
 			}
+			if isCall(key) != (q.Kind == metrics.CallContact) {
+				continue // told by the key: the other kind is not read
+			}
+			c, err := v.contact(it.Item(), len(prefix))
 			if err != nil {
 				yield(metrics.Contact{}, err)
 				return
@@ -76,12 +119,107 @@ func (v *Snapshot) Contacts(ctx context.Context, q ContactQuery) iter.Seq2[metri
 	}
 }
 
+// wholeContact is an error where the contact of a key may be in a damaged part.
+func (s *Store) wholeContact(own []byte) error {
+	k := keyReader{b: own, at: 1}
+	ended := k.number()
+	return s.whole(own[:1], ended, ended+1, func(key []byte) []byte {
+		if bytes.Compare(key, own) > 0 {
+			return nil
+		}
+		return own
+	})
+}
+
+// Contact finds a contact by what tells it from others.
+func (v *Snapshot) Contact(kind metrics.ContactKind, sw, visit string, joined metrics.Millis) (c metrics.Contact, there bool, err error) {
+	id := identityRecord(&metrics.Contact{Kind: kind, Switch: sw, Visit: visit, Joined: joined})
+	p, known, err := readPlace(v.txn, id, sw)
+	if err != nil || !known || p.ended < v.contactsFrom {
+		return c, false, err
+	}
+	return v.contactAt(p.keys(id[1:])[0])
+}
+
+// contactAt reads the contact of a key, if there is one.
+func (v *Snapshot) contactAt(own []byte) (c metrics.Contact, there bool, err error) {
+	if err := v.store.wholeContact(own); err != nil {
+		return c, false, err
+	}
+	item, err := v.txn.Get(own)
+	if errors.Is(err, badger.ErrKeyNotFound) {
+		return c, false, nil
+	}
+	if err != nil {
+		return c, false, err
+	}
+	c, err = v.contact(item, 1)
+	return c, err == nil, err
+}
+
+// isCall tells a call's key from a visit's: before the eight bytes of the moment
+// of joining a text ends, in 00 01, and a call's mark moves both by one.
+func isCall(key []byte) bool {
+	n := len(key)
+	return n > 11 && key[n-11] == 0 && key[n-10] == 1
+}
+
+// Step is one of the visits that a caller's leg made.
+type Step struct {
+	Queue         string
+	Joined, Ended metrics.Millis
+}
+
+// Paths finds the ways of callers from queue to queue. It must be closed, before
+// the snapshot is.
+type Paths struct {
+	store *Store
+	it    *badger.Iterator
+	from  metrics.Millis
+}
+
+// Paths begins a search.
+func (v *Snapshot) Paths() *Paths {
+	return &Paths{v.store, v.txn.NewIterator(badger.IteratorOptions{Prefix: []byte{byLegKey}}), v.contactsFrom}
+}
+
+// Close ends the search.
+func (p *Paths) Close() { p.it.Close() }
+
+// Of lists the stored visits of one leg of a switch, in no particular order: as a
+// rule there is one.
+func (p *Paths) Of(sw, leg string) (steps []Step, err error) {
+	prefix := legPrefix(sw, leg)
+	if err := p.store.whole(prefix, int64(p.from), math.MaxInt64, nil); err != nil {
+		return nil, err
+	}
+	for p.it.Seek(appendNumber(slices.Clone(prefix), int64(p.from))); p.it.ValidForPrefix(prefix); p.it.Next() {
+		item := p.it.Item()
+		k := keyReader{b: item.Key(), at: len(prefix)}
+		s := Step{Ended: metrics.Millis(k.number())}
+		k.skipText()
+		k.skipText()
+		s.Joined = metrics.Millis(k.number())
+		if err := k.done(); err != nil {
+			return nil, err
+		}
+		if err := item.Value(func(b []byte) error { s.Queue = string(b); return nil }); err != nil {
+			return nil, err
+		}
+		steps = append(steps, s)
+	}
+	return steps, nil
+}
+
 // contact reads the contact that an entry is, or that an index entry names: what
 // follows the first n bytes of its key is the rest of the contact's own key.
 func (v *Snapshot) contact(item *badger.Item, n int) (c metrics.Contact, err error) {
 	key := item.Key()
 	if key[0] != contactKey {
 		own := append([]byte{contactKey}, key[n:]...)
+		if err := v.store.wholeContact(own); err != nil {
+			return c, err
+		}
 		if item, err = v.txn.Get(own); err != nil {
 			return c, fmt.Errorf("contact %q, listed in %q: %w", own, key, err)
 		}

@@ -11,4 +11,7 @@
 //   - PutSealed that returned nil is on the disk, whole.
 //   - PutSealed that did not return is there whole or not at all.
 //   - No interval is ever read in part, be it half written or half deleted.
+//   - What a damaged file held is an error to whoever asks for it, never a
+//     smaller number; the rest stays readable, and storing goes on.
+//   - On a full disk nothing is begun that could not be finished.
 package storage

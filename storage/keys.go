@@ -7,7 +7,7 @@ import (
 	"tallyd/metrics"
 )
 
-// The layout of the keys, format 1. The first byte is the kind of record:
+// The layout of the keys, format 4. The first byte is the kind of record:
 //
 //	m name                                             metadata
 //	s interval switch revision                         one PutSealed: what it brought
@@ -15,11 +15,30 @@ import (
 //	c ended switch visit joined                        contact
 //	a agent ended switch visit joined                  contact by who answered it (no value)
 //	q queue ended switch visit joined                  contact by queue (no value)
+//	l switch leg ended switch visit joined             visit by the caller's leg; its queue
+//	n caller ended switch visit joined                 contact by the caller's hash (no value)
+//	k caller joined switch visit                       visit by the caller's hash, see callers.go
 //	i switch visit joined                              where that contact's keys are
 //	p key                                              an oversized PutSealed, see stage.go
+//	t interval switch revision [part]                  spans of states
+//	o switch                                           visits that were open at the last seal
+//	h switch                                           the number of the latest Sealed that is stored
+//	f number                                           a forgetting that was done, see forget.go
+//	u number [part]                                    what others are to be told of, see outbox.go
+//
+// The contact of a call outside the queues has the letter c behind joined: a leg's
+// id can be a visit's too.
+//
+// Format 1 had no t, o, h and f, and contacts of version 1; format 2 no l and n, and
+// contacts of version 2, format 3 no u and no parts. What an older program stored is listed by leg and caller when
+// the folder is first opened for writing.
+//
+// Lists are cut into parts that a block of a table holds: Badger takes three times
+// the memory for larger values. Part is two bytes, big-endian, and left out of the
+// first one.
 //
 // Interval, ended and joined are eight bytes, big-endian, the sign bit flipped;
-// kind is one byte and revision four, big-endian. Texts are escaped so that they
+// kind is one byte, hash 16, and revision four, big-endian. Texts are escaped so that they
 // end by themselves and sort as their bytes do: 00 is written 00 ff, the end 00 01.
 //
 // Rollups lead with the interval: everybody's day is one scan, and a single
@@ -32,9 +51,17 @@ const (
 	contactKey   = 'c'
 	byAgentKey   = 'a'
 	byQueueKey   = 'q'
+	byLegKey     = 'l'
+	byCallerKey  = 'n'
+	staysKey     = 'k'
 	identityKey  = 'i'
 	stagedKey    = 'p'
-	formatNumber = 1
+	spansKey     = 't'
+	openKey      = 'o'
+	handedKey    = 'h'
+	forgottenKey = 'f'
+	outboxKey    = 'u'
+	formatNumber = 4
 )
 
 // The names of the metadata.
@@ -43,6 +70,10 @@ const (
 	metaRollupsFrom  = "rollups_from"
 	metaContactsFrom = "contacts_from"
 	metaStaged       = "staged"
+	metaUnlisted     = "unlisted"   // contacts of an earlier format are not in n yet
+	metaForgetting   = "forgetting" // one that is under way
+	metaTraces       = "traces"     // the last one whose traces may still be in the files
+	metaLineage      = "lineage"    // see Store.Lineage
 )
 
 // maxText bounds a text in a key: the records' own binary form cuts there too,
@@ -95,42 +126,81 @@ func rollupRecord(r *metrics.Rollup, revision uint32) []byte {
 func appendIdentity(b []byte, c *metrics.Contact) []byte {
 	b = appendText(b, c.Switch)
 	b = appendText(b, c.Visit)
-	return appendNumber(b, int64(c.Joined))
+	b = appendNumber(b, int64(c.Joined))
+	if c.Kind == metrics.CallContact {
+		b = append(b, callMark)
+	}
+	return b
 }
+
+// callMark ends the identity of a call.
+const callMark = 'c'
 
 func identityRecord(c *metrics.Contact) []byte {
 	return appendIdentity([]byte{identityKey}, c)
 }
 
-// place is where a contact's keys are, and the value of its identity key.
+// place is where a contact's keys are, and the value of its identity key. The
+// switch is not in that value: the identity has it.
 type place struct {
 	ended        metrics.Millis
 	queue, agent string
+	leg          string // "" for a call: there is no way that it went
+	caller       [16]byte
+	sw           string
 }
 
-func placeOf(c *metrics.Contact) place { return place{c.Ended, c.Queue, c.Agent} }
+func placeOf(c *metrics.Contact) place {
+	p := place{c.Ended, c.Queue, c.Agent, c.Leg, c.Hash, c.Switch}
+	if c.Kind != metrics.VisitContact {
+		p.leg = ""
+	}
+	return p
+}
 
 func (p place) appendBinary(b []byte) []byte {
-	return appendText(appendText(appendNumber(b, int64(p.ended)), p.queue), p.agent)
+	b = appendText(appendText(appendNumber(b, int64(p.ended)), p.queue), p.agent)
+	return append(appendText(b, p.leg), p.caller[:]...)
 }
 
-func parsePlace(b []byte) (p place, err error) {
+// parsePlace reads the place of a contact of a switch. One that a program of
+// format 2 wrote ends behind the agent.
+func parsePlace(b []byte, sw string) (p place, err error) {
 	k := keyReader{b: b}
-	p = place{metrics.Millis(k.number()), k.text(), k.text()}
+	p = place{ended: metrics.Millis(k.number()), queue: k.text(), agent: k.text(), sw: sw}
+	if !k.bad && k.at < len(b) {
+		p.leg = k.text()
+		copy(p.caller[:], k.take(len(p.caller)))
+	}
 	return p, k.done()
 }
 
-// keys are the keys, besides the identity, that a contact at this place has;
-// tail is its identity.
+// keys are the keys, besides the identity, that a contact at this place has, its
+// own first; tail is its identity.
 func (p place) keys(tail []byte) [][]byte {
-	contact := append(appendNumber([]byte{contactKey}, int64(p.ended)), tail...)
-	queue := append(appendNumber(appendText([]byte{byQueueKey}, p.queue), int64(p.ended)), tail...)
-	if p.agent == "" {
-		return [][]byte{contact, queue}
+	key := func(list []byte) []byte { return append(appendNumber(list, int64(p.ended)), tail...) }
+	keys := [][]byte{key([]byte{contactKey})}
+	if p.queue != "" {
+		keys = append(keys, key(appendText([]byte{byQueueKey}, p.queue)))
 	}
-	agent := append(appendNumber(appendText([]byte{byAgentKey}, p.agent), int64(p.ended)), tail...)
-	return [][]byte{contact, queue, agent}
+	if p.agent != "" {
+		keys = append(keys, key(appendText([]byte{byAgentKey}, p.agent)))
+	}
+	if p.leg != "" {
+		keys = append(keys, key(legPrefix(p.sw, p.leg)))
+	}
+	if p.caller != [16]byte{} {
+		keys = append(keys, key(callerPrefix(p.caller)))
+		if !isCall(keys[0]) {
+			keys = append(keys, callerRecord(p.caller, tail))
+		}
+	}
+	return keys
 }
+
+func legPrefix(sw, leg string) []byte { return appendText(appendText([]byte{byLegKey}, sw), leg) }
+
+func callerPrefix(hash [16]byte) []byte { return append([]byte{byCallerKey}, hash[:]...) }
 
 // keyReader takes a key apart.
 type keyReader struct {
@@ -174,6 +244,22 @@ func (k *keyReader) text() string {
 		}
 		s = append(s, c)
 	}
+}
+
+// part is what ends the key of a list that is cut into several, 0 for the first.
+func (k *keyReader) part() uint16 {
+	if k.bad || k.at == len(k.b) {
+		return 0
+	}
+	return binary.BigEndian.Uint16(k.take(2))
+}
+
+// appendPart ends the key of a list's part.
+func appendPart(key []byte, part int) []byte {
+	if part == 0 {
+		return key
+	}
+	return binary.BigEndian.AppendUint16(key, uint16(part))
 }
 
 func (k *keyReader) done() error {

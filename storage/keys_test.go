@@ -23,18 +23,31 @@ func TestKeyOrder(t *testing.T) {
 	rollup := func(i metrics.Interval, k metrics.RowKind, name, second, sw string, revision uint32) []byte {
 		return rollupRecord(&metrics.Rollup{Interval: i, Kind: k, Name: name, Second: second, Switch: sw}, revision)
 	}
-	contact := &metrics.Contact{Switch: "fs1", Visit: "7f-1", Queue: "support", Agent: "1001@default", Joined: 1000, Ended: 2000}
+	caller := callerID{0, 1, 2, 14: 0xfe, 15: 0xff}
+	contact := &metrics.Contact{Switch: "fs1", Visit: "7f-1", Queue: "support", Agent: "1001@default", Joined: 1000, Ended: 2000, Hash: caller}
 	later := &metrics.Contact{Switch: "fs1", Visit: "7f-0", Queue: "support", Agent: "1001@default", Joined: 1000, Ended: 2001}
+	call := &metrics.Contact{Kind: metrics.CallContact, Switch: "fs1", Visit: "7f-1", Leg: "7f-1", Agent: "1001@default", Joined: 1000, Ended: 2000,
+		Hash: [16]byte([]byte("0123456789abcdef"))}
+	routed := &metrics.Contact{Switch: "fs1", Visit: "7f-1", Leg: "7f", Queue: "support", Joined: 1000, Ended: 2000, Hash: call.Hash}
 	keys := []struct {
 		name string
 		key  []byte
 	}{
 		{"agent index", placeOf(contact).keys(identityRecord(contact)[1:])[2]},
+		{"agent index, call", placeOf(call).keys(identityRecord(call)[1:])[1]},
 		{"agent index, later", placeOf(later).keys(identityRecord(later)[1:])[2]},
 		{"contact", placeOf(contact).keys(identityRecord(contact)[1:])[0]},
+		{"call", placeOf(call).keys(identityRecord(call)[1:])[0]},
 		{"contact, later", placeOf(later).keys(identityRecord(later)[1:])[0]},
+		{"handed over", handedRecord("fs1")},
 		{"identity", identityRecord(contact)},
+		{"identity of a call", identityRecord(call)},
+		{"stays of a caller", callerRecord(call.Hash, identityRecord(routed)[1:])},
+		{"leg index", placeOf(routed).keys(identityRecord(routed)[1:])[2]},
 		{"metadata", metadata(metaFormat)},
+		{"caller index", placeOf(routed).keys(identityRecord(routed)[1:])[3]},
+		{"caller index, call", placeOf(call).keys(identityRecord(call)[1:])[2]},
+		{"open visits", openRecord("fs1")},
 		{"staged", append([]byte{stagedKey}, metadata(metaFormat)...)},
 		{"queue index", placeOf(contact).keys(identityRecord(contact)[1:])[1]},
 		{"interval before 1970", rollup(-1, metrics.SiteRow, "", "", "fs1", 0)},
@@ -52,6 +65,12 @@ func TestKeyOrder(t *testing.T) {
 		{"far interval", rollup(256, metrics.SiteRow, "", "", "fs1", 0)},
 		{"seal", sealRecord(1, "fs1", 0)},
 		{"seal of a correction", sealRecord(1, "fs1", 1)},
+		{"spans", spansRecord(1, "fs1", 0)},
+		{"spans, next part", appendPart(spansRecord(1, "fs1", 0), 1)},
+		{"spans, revision", spansRecord(1, "fs1", 1)},
+		{"outbox", outboxRecord(1)},
+		{"outbox, next part", appendPart(outboxRecord(1), 1)},
+		{"outbox, next", outboxRecord(256)},
 	}
 	if !slices.IsSortedFunc(keys, func(a, b struct {
 		name string
@@ -103,7 +122,7 @@ func TestText(t *testing.T) {
 func TestKeyReader(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		b := rapid.SliceOf(rapid.Byte()).Draw(t, "key")
-		_, _ = parsePlace(b)
+		_, _ = parsePlace(b, "sw")
 		k := keyReader{b: b}
 		k.skipText()
 		_ = k.text()

@@ -25,7 +25,11 @@ func victimSealed(i metrics.Interval) *metrics.Sealed {
 	}
 	s := testSealed("fs1", i, n)
 	for c := range 40 {
-		s.Contacts = append(s.Contacts, metrics.Contact{
+		var caller callerID
+		if c%4 > 0 { // one in four is anonymous
+			caller = callerID{0: byte(c), 1: byte(i)}
+		}
+		s.Contacts = append(s.Contacts, metrics.Contact{Hash: caller,
 			Switch: "fs1", Visit: fmt.Sprintf("%d-%d", i, c), Queue: "support", Agent: fmt.Sprintf("agent-%04d", c),
 			Outcome: metrics.Answered, Joined: i.Start(), Answered: i.Start() + 1, Ended: i.Start() + metrics.Millis(c),
 		})

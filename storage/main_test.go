@@ -19,6 +19,15 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(victimDir); dir != "" {
 		os.Exit(victim(dir))
 	}
+	if dir := os.Getenv(sweepDir); dir != "" {
+		os.Exit(sweep(dir))
+	}
+	if dir := os.Getenv(persistentDir); dir != "" {
+		os.Exit(persistent(dir))
+	}
+	if dir := os.Getenv(forgetDir); dir != "" {
+		os.Exit(forgetUntilKilled(dir))
+	}
 	if dir := os.Getenv(openDir); dir != "" {
 		_, err := Open(context.Background(), Config{Dir: dir})
 		fmt.Print(err)

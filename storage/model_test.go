@@ -3,9 +3,12 @@ package storage
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
+	"os"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -60,13 +63,14 @@ func (m *model) rollups(q Query) map[cell]*metrics.Rollup {
 
 func (m *model) contacts(q ContactQuery) []metrics.Contact {
 	type id struct {
+		kind      metrics.ContactKind
 		sw, visit string
 		joined    metrics.Millis
 	}
 	latest := map[id]metrics.Contact{}
 	for _, p := range m.puts {
 		for _, c := range p.Contacts {
-			latest[id{c.Switch, c.Visit, c.Joined}] = c
+			latest[id{c.Kind, c.Switch, c.Visit, c.Joined}] = c
 		}
 	}
 	var out []metrics.Contact
@@ -108,8 +112,15 @@ func drawSealed(t *rapid.T) metrics.Sealed {
 		c := metrics.Contact{
 			Switch: s.Switch, Visit: drawName(t, "visit"), Queue: drawName(t, "queue"), Agent: drawName(t, "agent"),
 			Joined: metrics.Millis(rapid.IntRange(-1, 3).Draw(t, "joined")), Outcome: metrics.Outcome(rapid.IntRange(0, 9).Draw(t, "outcome")),
+			Leg: drawName(t, "leg"),
+		}
+		if rapid.Bool().Draw(t, "call") {
+			c.Kind, c.Queue, c.Way = metrics.CallContact, "", metrics.Outgoing
 		}
 		c.Ended = c.Joined + metrics.Millis(rapid.IntRange(1, 20).Draw(t, "stay"))
+		if c.Hash = drawCaller(t); c.Hash != ([16]byte{}) {
+			c.Caller = "masked"
+		}
 		if c.Ended == 0 {
 			c.Ended = 1
 		}
@@ -163,19 +174,65 @@ func (m *model) check(t *rapid.T, s *Store) {
 	m.checkSum(t, s, q, got)
 
 	cq := ContactQuery{
-		From:  metrics.Millis(rapid.IntRange(-2, 10).Draw(t, "ended from")),
-		To:    metrics.Millis(rapid.IntRange(0, 25).Draw(t, "ended to")),
-		Queue: drawName(t, "of queue"), Agent: drawName(t, "of agent"),
+		From:   metrics.Millis(rapid.IntRange(-2, 10).Draw(t, "ended from")),
+		To:     metrics.Millis(rapid.IntRange(0, 25).Draw(t, "ended to")),
+		Queues: rapid.SliceOfN(rapid.SampledFrom(hostile), 0, 2).Draw(t, "of queues"), Agent: drawName(t, "of agent"),
+		Kind:  metrics.ContactKind(rapid.IntRange(0, 1).Draw(t, "of kind")),
 		Limit: rapid.IntRange(0, 3).Draw(t, "limit"),
 	}
+	cq.Caller[0] = byte(max(0, rapid.IntRange(-4, 2).Draw(t, "of caller")))
 	if rapid.Bool().Draw(t, "any agent") {
 		cq.Agent = ""
 	}
-	if rapid.Bool().Draw(t, "any queue") {
-		cq.Queue = ""
-	}
-	if gotC, wantC := collect(t, s.Contacts(ctx, cq)), m.contacts(cq); !slices.Equal(gotC, wantC) {
+	if gotC, wantC := collect(t, s.Contacts(ctx, cq)), m.contacts(cq); !slices.EqualFunc(gotC, wantC, func(a, b metrics.Contact) bool { return reflect.DeepEqual(a, b) }) {
 		t.Fatalf("%+v: contacts\n%+v, want\n%+v", cq, gotC, wantC)
+	}
+	m.checkPages(t, s, cq)
+	m.checkPath(t, s, drawName(t, "leg's switch"), drawName(t, "leg"))
+	m.checkCallers(t, s)
+}
+
+// checkPages: page by page comes what comes at once.
+func (m *model) checkPages(t *rapid.T, s *Store, q ContactQuery) {
+	q.Limit = 0
+	want := m.contacts(q)
+	q.Limit = 1 + rapid.IntRange(0, 2).Draw(t, "page")
+	for {
+		page := collect(t, s.Contacts(context.Background(), q))
+		if len(page) > len(want) || !reflect.DeepEqual(page, append([]metrics.Contact(nil), want[:len(page)]...)) {
+			t.Fatalf("%+v: the page is\n%+v, left are\n%+v", q, page, want)
+		}
+		if want = want[len(page):]; len(page) < q.Limit {
+			break
+		}
+		last := page[len(page)-1]
+		q.After = &metrics.Contact{Kind: last.Kind, Switch: last.Switch, Visit: last.Visit, Joined: last.Joined, Ended: last.Ended}
+	}
+	if len(want) > 0 {
+		t.Fatalf("%+v: no page has %+v", q, want)
+	}
+}
+
+func (m *model) checkPath(t *rapid.T, s *Store, sw, leg string) {
+	v, err := s.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	paths := v.Paths()
+	defer paths.Close()
+	got, err := paths.Of(sw, leg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []Step
+	for _, c := range m.contacts(ContactQuery{From: math.MinInt64, Switch: sw}) {
+		if leg != "" && c.Switch == sw && c.Leg == leg {
+			want = append(want, Step{c.Queue, c.Joined, c.Ended})
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Fatalf("leg %q of %q went %+v, want %+v", leg, sw, got, want)
 	}
 }
 
@@ -223,6 +280,7 @@ func TestModel(t *testing.T) {
 		s := open()
 		defer func() { _ = s.Close() }()
 		m := &model{rollupsFrom: math.MinInt64, contactsFrom: math.MinInt64}
+		forgotten := 0
 		t.Repeat(map[string]func(*rapid.T){
 			"put": func(t *rapid.T) {
 				sealed := drawSealed(t)
@@ -251,6 +309,34 @@ func TestModel(t *testing.T) {
 				}
 				s = open()
 			},
+			"reopen an earlier version's": func(t *rapid.T) {
+				if rapid.IntRange(0, 3).Draw(t, "seldom") > 0 {
+					return
+				}
+				unlistCallers(t, s)
+				if err := s.Close(); err != nil {
+					t.Fatal(err)
+				}
+				s = open()
+			},
+			"back up and restore": func(t *rapid.T) {
+				if rapid.IntRange(0, 9).Draw(t, "seldom") > 0 {
+					return // takes time
+				}
+				n++
+				file, err := os.Create(fmt.Sprintf("%s/%d.backup", root, n))
+				if err == nil {
+					_, err = s.Backup(context.Background(), file, Head{}, nil)
+				}
+				if err = errors.Join(err, file.Close(), s.Close()); err != nil {
+					t.Fatal(err)
+				}
+				dir = fmt.Sprintf("%s/%d", root, n)
+				if _, _, err = Restore(context.Background(), file.Name(), dir, quiet); err != nil {
+					t.Fatal(err)
+				}
+				s = open()
+			},
 			"retain": func(t *rapid.T) {
 				i := metrics.Interval(rapid.Int64Range(-3, 4).Draw(t, "before"))
 				at := metrics.Millis(rapid.IntRange(-1, 12).Draw(t, "contacts before"))
@@ -260,9 +346,48 @@ func TestModel(t *testing.T) {
 				m.rollupsFrom, m.contactsFrom = max(m.rollupsFrom, i), max(m.contactsFrom, at)
 				m.forget()
 			},
+			"forget": func(t *rapid.T) {
+				if rapid.IntRange(0, 3).Draw(t, "seldom") > 0 {
+					return
+				}
+				f := Forgetting{Kind: ForgetAgent, Agent: drawName(t, "leaver"), Name: fmt.Sprintf("%sforgotten-%d", drawName(t, "pseudonym"), forgotten)}
+				forgotten++
+				if rapid.Bool().Draw(t, "a caller") {
+					f = Forgetting{Kind: ForgetCaller, Hashes: hashes[rapid.IntRange(1, 3).Draw(t, "who"):][:2]}
+				}
+				if f.Kind == ForgetAgent && (f.Agent == "" || f.Agent == metrics.Overflow) {
+					return
+				}
+				if _, err := s.Forget(context.Background(), f); err != nil && !errors.Is(err, ErrUnknown) {
+					t.Fatal(err)
+				}
+				m.forgetPeople(f)
+			},
 			"": func(t *rapid.T) { m.check(t, s) },
 		})
 	})
+}
+
+// forgetPeople renames an agent, or takes a caller out of the contacts.
+func (m *model) forgetPeople(f Forgetting) {
+	for i := range m.puts {
+		p := &m.puts[i]
+		p.Rollups, p.Contacts = slices.Clone(p.Rollups), slices.Clone(p.Contacts)
+		for j := range p.Rollups {
+			if r := &p.Rollups[j]; f.Kind == ForgetAgent && r.Kind >= metrics.AgentRow && r.Name == f.Agent {
+				r.Name = f.Name
+			}
+		}
+		for j := range p.Contacts {
+			c := &p.Contacts[j]
+			if f.Kind == ForgetAgent && c.Agent == f.Agent {
+				c.Agent = f.Name
+			}
+			if slices.Contains(f.Hashes, c.Hash) {
+				c.Hash, c.Caller, c.Leg = [16]byte{}, "", ""
+			}
+		}
+	}
 }
 
 // forget drops what retention deleted: a contact that comes again later is new.
@@ -271,18 +396,19 @@ func (m *model) forget() {
 		m.puts[i].Contacts = slices.Clone(m.puts[i].Contacts)
 	}
 	type id struct {
+		kind      metrics.ContactKind
 		sw, visit string
 		joined    metrics.Millis
 	}
 	gone := map[id]bool{}
 	for _, p := range m.puts {
 		for _, c := range p.Contacts {
-			gone[id{c.Switch, c.Visit, c.Joined}] = c.Ended < m.contactsFrom
+			gone[id{c.Kind, c.Switch, c.Visit, c.Joined}] = c.Ended < m.contactsFrom
 		}
 	}
 	for i := range m.puts {
 		m.puts[i].Contacts = slices.DeleteFunc(m.puts[i].Contacts, func(c metrics.Contact) bool {
-			return gone[id{c.Switch, c.Visit, c.Joined}]
+			return gone[id{c.Kind, c.Switch, c.Visit, c.Joined}]
 		})
 	}
 }

@@ -22,7 +22,8 @@ type change struct{ key, value []byte }
 // or nothing. Whatever was put before for the interval and switch stays: a
 // correction, or what a restarted daemon saw of the same interval, gets the
 // next revision, and reading adds the revisions up. A contact that is known
-// already (the same switch, visit and moment of joining) is replaced.
+// already (the same switch, visit and moment of joining) is replaced. What has a
+// number that is not above the switch's last one is stored already, and left out.
 func (s *Store) PutSealed(sealed *metrics.Sealed) error {
 	if err := s.writable(); err != nil {
 		return err
@@ -41,7 +42,7 @@ func (s *Store) put(sealed *metrics.Sealed) error {
 		}
 	}
 	changes, err := s.changes(sealed)
-	if err != nil {
+	if err != nil || len(changes) == 0 {
 		return err
 	}
 	err = s.commit(changes)
@@ -98,16 +99,25 @@ func (s *Store) Sync() error {
 func (s *Store) changes(sealed *metrics.Sealed) ([]change, error) {
 	txn := s.db.NewTransaction(false)
 	defer txn.Discard()
+	if stored, err := readHanded(txn, sealed.Switch); err != nil || sealed.Number != 0 && sealed.Number <= stored {
+		return nil, err
+	}
 	revision, err := nextRevision(txn, sealed.Interval, sealed.Switch)
 	if err != nil {
 		return nil, err
 	}
 	var list []change
-	seal := Seal{Correction: sealed.Correction, Contacts: len(sealed.Contacts)}
+	seal := Seal{Correction: sealed.Correction, Evidence: sealed.Number != 0, Contacts: len(sealed.Contacts)}
 	if list, seal.Rollups, err = rollupChanges(list, sealed, revision); err != nil {
 		return nil, err
 	}
 	if list, err = contactChanges(list, txn, sealed.Contacts); err != nil {
+		return nil, err
+	}
+	if list, err = evidenceChanges(list, sealed, revision); err != nil {
+		return nil, err
+	}
+	if list, err = outboxChanges(list, txn, sealed, revision); err != nil {
 		return nil, err
 	}
 	return append(list, change{sealRecord(sealed.Interval, sealed.Switch, revision), seal.appendBinary()}), nil
@@ -153,7 +163,7 @@ func contactChanges(list []change, txn *badger.Txn, contacts []metrics.Contact) 
 		old, known := places[string(id)]
 		if !known {
 			var err error
-			if old, known, err = readPlace(txn, id); err != nil {
+			if old, known, err = readPlace(txn, id, c.Switch); err != nil {
 				return nil, err
 			}
 		}
@@ -163,24 +173,40 @@ func contactChanges(list []change, txn *badger.Txn, contacts []metrics.Contact) 
 				list = append(list, change{key: k})
 			}
 		}
-		value, err := c.AppendBinary(nil)
+		records, err := contactRecords(c)
 		if err != nil {
 			return nil, err
 		}
-		for n, k := range now.keys(tail) {
-			if n == 0 {
-				list = append(list, change{k, value})
-			} else {
-				list = append(list, change{k, []byte{}})
-			}
-		}
-		list = append(list, change{id, now.appendBinary(nil)})
+		list = append(list, records...)
 		places[string(id)] = now
 	}
 	return list, nil
 }
 
-func readPlace(txn *badger.Txn, id []byte) (p place, known bool, err error) {
+// contactRecords are all records of a contact.
+func contactRecords(c *metrics.Contact) ([]change, error) {
+	value, err := c.AppendBinary(nil)
+	if err != nil {
+		return nil, err
+	}
+	id, p := identityRecord(c), placeOf(c)
+	list := []change{{id, p.appendBinary(nil)}}
+	for _, k := range p.keys(id[1:]) {
+		switch k[0] {
+		case contactKey:
+			list = append(list, change{k, value})
+		case byLegKey:
+			list = append(list, change{k, []byte(c.Queue)})
+		case staysKey:
+			list = append(list, change{k, appendStay(nil, c)})
+		default:
+			list = append(list, change{k, []byte{}})
+		}
+	}
+	return list, nil
+}
+
+func readPlace(txn *badger.Txn, id []byte, sw string) (p place, known bool, err error) {
 	item, err := txn.Get(id)
 	if errors.Is(err, badger.ErrKeyNotFound) {
 		return p, false, nil
@@ -189,7 +215,7 @@ func readPlace(txn *badger.Txn, id []byte) (p place, known bool, err error) {
 		return p, false, err
 	}
 	err = item.Value(func(b []byte) error {
-		p, err = parsePlace(b)
+		p, err = parsePlace(b, sw)
 		return err
 	})
 	return p, err == nil, err
@@ -220,7 +246,10 @@ func scan(txn *badger.Txn, prefix []byte, f func(*badger.Item) error) error {
 func (s Seal) appendBinary() []byte {
 	flag := byte(0)
 	if s.Correction {
-		flag = 1
+		flag |= sealCorrection
+	}
+	if s.Evidence {
+		flag |= sealEvidence
 	}
 	b := binary.AppendUvarint([]byte{flag}, uint64(s.Rollups))
 	return binary.AppendUvarint(b, uint64(s.Contacts))

@@ -34,6 +34,7 @@ func (s *Store) Retain(ctx context.Context, rollupsBefore metrics.Interval, cont
 	}{
 		{rollupKey, intervalPrefix(rollupKey, rollupsBefore), 1},
 		{sealKey, intervalPrefix(sealKey, rollupsBefore), 0},
+		{spansKey, intervalPrefix(spansKey, metrics.IntervalOf(contactsBefore)), 0},
 		{contactKey, appendNumber([]byte{contactKey}, int64(contactsBefore)), 1},
 	} {
 		n, err := s.deleteUntil(ctx, span.kind, span.until)
@@ -45,9 +46,20 @@ func (s *Store) Retain(ctx context.Context, rollupsBefore metrics.Interval, cont
 	return deleted, nil
 }
 
+// Limits tells the latest limits of retention: what is older is not shown. They
+// are the least possible ones where there were none.
+func (s *Store) Limits() (rollups metrics.Interval, contacts metrics.Millis, err error) {
+	v, err := s.Snapshot()
+	if err != nil {
+		return 0, 0, err
+	}
+	defer v.Close()
+	return v.rollupsFrom, v.contactsFrom, nil
+}
+
 // raise lifts a metadata number; it never lowers one.
 func (s *Store) raise(name string, n int64) error {
-	if err := s.writable(); err != nil {
+	if err := s.clearable(); err != nil {
 		return err
 	}
 	defer s.write.Unlock()
@@ -77,7 +89,7 @@ func (s *Store) deleteUntil(ctx context.Context, kind byte, until []byte) (int, 
 // deleteBatch deletes some of the records from a key on, and tells where to go
 // on; nil at the end.
 func (s *Store) deleteBatch(kind byte, at, until []byte) (n int, next []byte, err error) {
-	if err := s.writable(); err != nil {
+	if err := s.clearable(); err != nil {
 		return 0, nil, err
 	}
 	defer s.write.Unlock()
@@ -91,7 +103,7 @@ func (s *Store) deleteBatch(kind byte, at, until []byte) (n int, next []byte, er
 			if bytes.Compare(key, until) >= 0 {
 				return nil
 			}
-			if n == retainBatch || size > partBytes {
+			if n == retainBatch || size > partBytes || len(list) >= partKeys {
 				next = bytes.Clone(key)
 				return nil
 			}

@@ -31,7 +31,7 @@ func TestRetain(t *testing.T) {
 	if len(contacts) != 10*40 || contacts[0].Ended != metrics.Interval(10).Start() {
 		t.Errorf("%d contacts are left, the first is %+v", len(contacts), contacts[0])
 	}
-	for kind, want := range map[byte]int{contactKey: 400, byAgentKey: 400, byQueueKey: 400, identityKey: 400, sealKey: 12} {
+	for kind, want := range map[byte]int{contactKey: 400, byAgentKey: 400, byQueueKey: 400, byCallerKey: 300, identityKey: 400, sealKey: 12} {
 		if n := countKeys(t, s, []byte{kind}); n != want {
 			t.Errorf("%d keys of kind %q are left, want %d", n, kind, want)
 		}

@@ -20,6 +20,17 @@ type Snapshot struct {
 	contactsFrom metrics.Millis
 }
 
+// reading makes Close wait; the caller calls readers.Done.
+func (s *Store) reading() error {
+	s.view.RLock()
+	defer s.view.RUnlock()
+	if s.closed {
+		return ErrClosed
+	}
+	s.readers.Add(1)
+	return nil
+}
+
 // Snapshot holds the present moment.
 func (s *Store) Snapshot() (*Snapshot, error) {
 	s.view.RLock()
@@ -59,6 +70,10 @@ func (v *Snapshot) Seals(ctx context.Context, from, to metrics.Interval) iter.Se
 		if from >= to {
 			return
 		}
+		if err := v.store.whole([]byte{sealKey}, int64(from), int64(to), nil); err != nil {
+			yield(Seal{}, err)
+			return
+		}
 		it := v.txn.NewIterator(badger.IteratorOptions{Prefix: spanPrefix(sealKey, from, to)})
 		defer it.Close()
 		for it.Seek(intervalPrefix(sealKey, from)); it.Valid(); it.Next() {
@@ -87,7 +102,7 @@ func parseSeal(item *badger.Item) (s Seal, err error) {
 		if len(b) == 0 {
 			return k.done()
 		}
-		s.Correction = b[0] != 0
+		s.Correction, s.Evidence = b[0]&sealCorrection != 0, b[0]&sealEvidence != 0
 		rollups, n := binary.Uvarint(b[1:])
 		contacts, _ := binary.Uvarint(b[1+max(n, 0):])
 		s.Rollups, s.Contacts = int(rollups), int(contacts)

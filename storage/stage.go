@@ -8,7 +8,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 )
 
-// A PutSealed past Badger's transaction limit (some 5,000 rollups) is stored in
+// A PutSealed past Badger's transaction limit (some 1,200 rollups) is stored in
 // two steps that a crash cannot tear:
 //
 //  1. Every change is written under its key with the prefix 'p', in as many
@@ -21,11 +21,11 @@ import (
 // not what is added to it, and no other write comes in between. While step 2
 // runs no snapshot is taken, so readers see none of it or all of it.
 
-// partBytes keeps a part well below the limit of 2.4 MB.
-const partBytes = 1 << 20
+// partBytes keeps a part well below the limit of 150 kB.
+const partBytes = 64 << 10
 
-// partKeys keeps a part well below the limit of some 25,000 keys.
-const partKeys = 8192
+// partKeys keeps a part well below the limit of some 1,600 keys.
+const partKeys = 1024
 
 const (
 	stagedDelete = iota

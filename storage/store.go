@@ -10,7 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
+	"sync/atomic"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -33,6 +33,8 @@ type Config struct {
 	// ReadOnly opens an existing folder without changing anything in it. It must
 	// have been closed in order, and any number of readers may share it.
 	ReadOnly bool
+
+	space func(dir string) (space, error) // nil for the filesystem's own
 }
 
 // Store is the folder, open. Any goroutine may call its methods; writes queue.
@@ -43,89 +45,27 @@ type Store struct {
 	// write is held by whoever changes something, from the first key to the
 	// sync: Badger syncs only its newest memtable, so nothing may be written
 	// between a transaction and its sync.
-	write  sync.Mutex
-	staged bool // an oversized PutSealed was interrupted by an error
+	write      sync.Mutex
+	lastWrites atomic.Bool // UseReserve was called
+	staged     bool        // an oversized PutSealed was interrupted by an error
 
 	// view is held for reading while a snapshot is taken, and for writing while
 	// an oversized PutSealed is unpacked: no snapshot sees a part of it.
 	view    sync.RWMutex
 	closed  bool
 	readers sync.WaitGroup
-}
 
-// Open opens the folder, and finishes or takes back what was under way when it
-// was last left.
-func Open(ctx context.Context, c Config) (*Store, error) {
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
-	if err := checkFolder(&c); err != nil {
-		return nil, err
-	}
-	db, err := badger.Open(badgerOptions(&c))
-	if err != nil {
-		return nil, fmt.Errorf("folder %q cannot be opened: %w", c.Dir, err)
-	}
-	s := &Store{cfg: c, db: db}
-	if err := s.prepare(ctx); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	return s, nil
-}
+	checking sync.Mutex // held while a table is read through
+	// lostMu guards what is known of damaged tables.
+	lostMu    sync.RWMutex
+	damages   []damage
+	unchecked map[string]bool // tables that were not read through yet
 
-func (s *Store) prepare(ctx context.Context) error {
-	version, found, err := s.number(metaFormat)
-	switch {
-	case err != nil:
-		return fmt.Errorf("folder %q: %w", s.cfg.Dir, err)
-	case found && version > formatNumber:
-		return fmt.Errorf("folder %q has format %d, this program reads up to %d", s.cfg.Dir, version, formatNumber)
-	case !found && s.cfg.ReadOnly:
-		return fmt.Errorf("folder %q has no records", s.cfg.Dir)
-	case s.cfg.ReadOnly:
-		if _, complete, err := s.number(metaStaged); complete || err != nil {
-			return fmt.Errorf("folder %q was left in the middle of a write: open it once for writing", s.cfg.Dir)
-		}
-		return nil
-	case !found:
-		if err := s.setNumber(metaFormat, formatNumber); err != nil {
-			return fmt.Errorf("folder %q is not writable: %w", s.cfg.Dir, err)
-		}
-	}
-	if err := s.unpack(ctx); err != nil {
-		return fmt.Errorf("folder %q: an interrupted write cannot be finished: %w", s.cfg.Dir, err)
-	}
-	return nil
-}
+	forgetting sync.Mutex // held by the one forgetting that there may be
+	compacting sync.Mutex // held by Compact
 
-// checkFolder finds the faults that people can mend, before Badger words them.
-func checkFolder(c *Config) error {
-	if !c.ReadOnly {
-		if err := os.MkdirAll(c.Dir, 0o700); err != nil {
-			return fmt.Errorf("folder %q cannot be made: %w", c.Dir, reason(err))
-		}
-	}
-	dir, err := os.Open(c.Dir)
-	if err != nil {
-		return fmt.Errorf("folder %q cannot be read: %w", c.Dir, reason(err))
-	}
-	defer dir.Close()
-	how := syscall.LOCK_EX
-	if c.ReadOnly {
-		how = syscall.LOCK_SH
-	}
-	if err := syscall.Flock(int(dir.Fd()), how|syscall.LOCK_NB); errors.Is(err, syscall.EWOULDBLOCK) {
-		return fmt.Errorf("folder %q is in use by another process", c.Dir)
-	}
-	// Closing the folder lets the lock go again; Badger takes its own.
-	if c.ReadOnly {
-		return nil
-	}
-	probe, err := os.CreateTemp(c.Dir, "probe-*")
-	if err != nil {
-		return fmt.Errorf("folder %q is not writable: %w", c.Dir, reason(err))
-	}
-	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+	sharing sync.Mutex
+	shares  map[string]Usage // of tables, by their name; they never change
 }
 
 // reason strips the path, which the caller's error names already.
@@ -177,10 +117,28 @@ func (s *Store) setNumber(name string, n int64) error {
 	return s.db.Sync()
 }
 
-// writable takes the writer's place; the caller gives it back.
+// writable takes the writer's place, to store something; the caller gives it
+// back.
 func (s *Store) writable() error {
+	if s.lastWrites.Load() {
+		return s.writableWith(clearingReserve)
+	}
+	return s.writableWith(Reserve)
+}
+
+// UseReserve lets what is stored from now on use most of what is kept free of
+// the disk: the caller has little left to store, and will close the store.
+func (s *Store) UseReserve() { s.lastWrites.Store(true) }
+
+// clearable takes the writer's place, to delete something or to make room.
+func (s *Store) clearable() error { return s.writableWith(clearingReserve) }
+
+func (s *Store) writableWith(free int64) error {
 	if s.cfg.ReadOnly {
 		return ErrReadOnly
+	}
+	if err := s.cfg.room(free); err != nil {
+		return err
 	}
 	s.write.Lock()
 	s.view.RLock()
@@ -205,10 +163,7 @@ func (s *Store) Size() (lsm, vlog int64) {
 		if err != nil {
 			continue // compacted away meanwhile
 		}
-		size := info.Size()
-		if st, ok := info.Sys().(*syscall.Stat_t); ok {
-			size = st.Blocks * 512 // the logs are mapped ahead, with holes
-		}
+		size := sizeOnDisk(info)
 		switch filepath.Ext(f.Name()) {
 		case ".sst", ".mem":
 			lsm += size
@@ -229,7 +184,7 @@ func (s *Store) GC(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := s.writable(); err != nil {
+		if err := s.clearable(); err != nil {
 			return err
 		}
 		err := s.db.RunValueLogGC(0.5)
@@ -268,6 +223,12 @@ type Seal struct {
 	Switch     string
 	Revision   uint32 // counts what was put for this interval and switch, from 0
 	Correction bool
+	Evidence   bool // spans of states and open visits were put, too
 	Rollups    int
 	Contacts   int
 }
+
+const (
+	sealCorrection = 1 << iota
+	sealEvidence
+)

@@ -77,7 +77,7 @@ func TestOpenFaults(t *testing.T) {
 	})
 	t.Run("not writable", func(t *testing.T) {
 		locked := filepath.Join(dir, "locked")
-		if err := os.Mkdir(locked, 0o500); err != nil {
+		if err := os.Mkdir(locked, 0o555); err != nil {
 			t.Fatal(err)
 		}
 		want := `folder "` + locked + `" is not writable: permission denied`
@@ -85,21 +85,26 @@ func TestOpenFaults(t *testing.T) {
 			wantFault(t, Config{Dir: locked}, want)
 			return
 		}
-		// To root everything is writable: somebody else tries.
-		for d := locked; len(d) > len(os.TempDir()); d = filepath.Dir(d) {
-			if err := os.Chmod(d, 0o555); err != nil {
+		if got := openAsNobody(t, locked); got != want {
+			t.Errorf("said %q, want %q", got, want)
+		}
+	})
+	t.Run("somebody else's files", func(t *testing.T) {
+		theirs := smallFolder(t, 1)
+		manifest := filepath.Join(theirs, badger.ManifestFilename)
+		want := `file "` + manifest + `" cannot be read: permission denied`
+		if os.Geteuid() != 0 {
+			if err := os.Chmod(manifest, 0); err != nil {
 				t.Fatal(err)
 			}
+			wantFault(t, Config{Dir: theirs}, want)
+			return
 		}
-		defer os.Chmod(dir, 0o755) // to be cleaned up
-		const nobody = 65534
-		cmd := exec.Command("/proc/self/exe")
-		cmd.Env = append(os.Environ(), openDir+"="+locked)
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
-		cmd.Dir = "/"
-		out, err := cmd.CombinedOutput()
-		if err != nil || string(out) != want {
-			t.Errorf("said %q (%v), want %q", out, err, want)
+		if err := errors.Join(os.Chmod(theirs, 0o777), os.Chmod(manifest, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		if got := openAsNobody(t, theirs); got != want {
+			t.Errorf("said %q, want %q", got, want)
 		}
 	})
 	t.Run("newer format", func(t *testing.T) {
@@ -111,8 +116,8 @@ func TestOpenFaults(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
-		wantFault(t, Config{Dir: newer}, `folder "`+newer+`" has format 2, this program reads up to 1`)
-		wantFault(t, Config{Dir: newer, ReadOnly: true}, `folder "`+newer+`" has format 2, this program reads up to 1`)
+		wantFault(t, Config{Dir: newer}, `folder "`+newer+`" has format 5, this program reads up to 4`)
+		wantFault(t, Config{Dir: newer, ReadOnly: true}, `folder "`+newer+`" has format 5, this program reads up to 4`)
 	})
 	t.Run("nothing to read", func(t *testing.T) {
 		none := filepath.Join(dir, "none")
@@ -125,6 +130,27 @@ func TestOpenFaults(t *testing.T) {
 			t.Fatalf("error is %v", err)
 		}
 	})
+}
+
+// openAsNobody opens a folder as a user to whom, unlike root, not everything is
+// allowed, and returns what went wrong.
+func openAsNobody(t *testing.T, dir string) string {
+	t.Helper()
+	for d := filepath.Dir(dir); len(d) > len(os.TempDir()); d = filepath.Dir(d) {
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const nobody = 65534
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), openDir+"="+dir)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	cmd.Dir = "/"
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	return string(out)
 }
 
 func wantFault(t *testing.T, c Config, want string) {

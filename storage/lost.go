@@ -1,0 +1,123 @@
+package storage
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+
+	"tallyd/metrics"
+)
+
+// lostSpan are the keys from From (inclusive) to To (exclusive).
+type lostSpan struct {
+	From []byte `json:"from"`
+	To   []byte `json:"to"`
+}
+
+func (l *lostSpan) holds(key []byte) bool {
+	return bytes.Compare(key, l.From) >= 0 && bytes.Compare(key, l.To) < 0
+}
+
+func (l *lostSpan) overlaps(from, to []byte) bool {
+	return bytes.Compare(from, l.To) < 0 && bytes.Compare(l.From, to) < 0
+}
+
+// String says in words what the keys belong to.
+func (l lostSpan) String() string {
+	from, to := momentOf(l.From), momentOf(l.To)
+	kind := kindNames[l.From[0]]
+	if kind == "" {
+		kind = fmt.Sprintf("records of kind %q", l.From[0])
+	}
+	switch {
+	case from == "":
+		return kind
+	case to == "" || l.To[0] != l.From[0]:
+		return kind + " from " + from + " on"
+	case to == from:
+		return kind + " of " + from
+	}
+	return kind + " from " + from + " to " + to
+}
+
+var kindNames = map[byte]string{rollupKey: "rollups", sealKey: "seals", contactKey: "contacts", byAgentKey: "contacts by agent",
+	byQueueKey: "contacts by queue", byLegKey: "visits by leg", byCallerKey: "contacts by caller", staysKey: "visits by caller", identityKey: "places of contacts", outboxKey: "what is to be published", metaKey: "metadata"}
+
+// momentOf is the moment that a key leads with, "" where it leads with none.
+func momentOf(key []byte) string {
+	if len(key) < 9 {
+		return ""
+	}
+	k := keyReader{b: key, at: 1}
+	switch key[0] {
+	case rollupKey, sealKey:
+		return metrics.Interval(k.number()).Start().Time().Format("2006-01-02T15:04Z")
+	case contactKey:
+		return metrics.Millis(k.number()).Time().Format("2006-01-02T15:04:05Z")
+	}
+	return ""
+}
+
+// Damage says, in words, what damaged files held that cannot be read any more.
+func (s *Store) Damage() (list []string) {
+	s.lostMu.RLock()
+	defer s.lostMu.RUnlock()
+	for _, d := range s.damages {
+		list = append(list, fmt.Sprintf("file %q is damaged, lost are: %s", d.File, strings.Join(d.What, ", ")))
+	}
+	return list
+}
+
+// clockSlack is how far a switch's clock may be ahead of the disk's.
+const clockSlack = 60 * 60 * 1000
+
+// end is the first number, of those that follow a prefix in the keys, that
+// cannot have been in the damaged file.
+func (d *damage) end(prefix []byte) int64 {
+	if until := d.Written + clockSlack; prefix[0] != rollupKey && prefix[0] != sealKey {
+		return int64(until)
+	} else {
+		return int64(metrics.IntervalOf(until)) + 1
+	}
+}
+
+// whole is an error where a key that is asked for was in a damaged file: one
+// that goes on after a prefix with a number from from (inclusive) to to
+// (exclusive), and, if wanted is not nil, which it returns for itself or a
+// smaller key.
+func (s *Store) whole(prefix []byte, from, to int64, wanted func(key []byte) []byte) error {
+	s.lostMu.RLock()
+	sound := len(s.damages) == 0 && len(s.unchecked) == 0
+	s.lostMu.RUnlock()
+	if sound || from >= to {
+		return nil
+	}
+	first := appendNumber(slices.Clone(prefix), from)
+	if err := s.checkLazily(first, appendNumber(slices.Clone(prefix), to)); err != nil {
+		return err
+	}
+	s.lostMu.RLock()
+	defer s.lostMu.RUnlock()
+	for _, d := range s.damages {
+		end := min(to, d.end(prefix))
+		if from >= end {
+			continue
+		}
+		last := appendNumber(slices.Clone(prefix), end)
+		for _, l := range d.Lost {
+			at := l.From
+			if bytes.Compare(at, first) < 0 {
+				at = first
+			}
+			if l.overlaps(first, last) && wanted != nil {
+				at = wanted(at)
+			}
+			if l.holds(at) && bytes.Compare(at, last) < 0 {
+				return fmt.Errorf("%w: %s were in the damaged part of %s; restore a backup, or remove %q to go without them",
+					ErrDamaged, l, d.File, d.note)
+			}
+		}
+	}
+	return nil
+}
