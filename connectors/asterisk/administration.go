@@ -19,6 +19,18 @@ func (t *Translator) Name(interf string) string {
 // AMI takes one message of the manager interface. Only what ARI cannot show is
 // taken from it: members, their names, and their pauses with reasons.
 func (t *Translator) AMI(m *ami.Message) {
+	if t.keeper != nil {
+		t.keeper.keepMessage(m)
+	}
+	t.tellOf(m)
+}
+
+// isTold tells whether anything is made of a manager event.
+func isTold(event []byte) bool {
+	return bytes.HasPrefix(event, []byte("QueueMember")) || string(event) == "Shutdown" || string(event) == "QueueEntry"
+}
+
+func (t *Translator) tellOf(m *ami.Message) {
 	t.Counts.AMI++
 	event := m.Event()
 	at := metrics.Millis(m.Millis())

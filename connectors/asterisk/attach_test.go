@@ -137,8 +137,8 @@ func TestMidCall(t *testing.T) {
 					l.queue("linear").Waiting == 1 && l.agent("PJSIP/1001") == metrics.OnOtherCall && l.agent("PJSIP/1002") == metrics.PausedState
 			})
 		}
-		time.Sleep(settle + time.Second)
 		for _, l := range []*attached{both, alone} {
+			l.await(t, "the snapshot is closed", l.settled.Load)
 			if l.agent(frank) != metrics.Talking || l.agent(grace) != metrics.Talking || l.agent("PJSIP/1001") != metrics.OnOtherCall || l.queue("linear").Talking != 2 {
 				t.Errorf("Frank is %v, Grace %v, Alice %v", l.agent(frank), l.agent(grace), l.agent("PJSIP/1001"))
 			}

@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +19,7 @@ import (
 
 	"tallyd/connectors/asterisk/lab"
 	"tallyd/connectors/asterisk/queuelog"
+	"tallyd/connectors/source/records"
 	"tallyd/metrics"
 )
 
@@ -51,7 +53,6 @@ var variants = map[string]lab.Options{
 // TestCentre plays a call centre of two minutes against real Asterisks, records
 // it, and holds what is counted against the switch's own logs and the phones'.
 func TestCentre(t *testing.T) {
-	seed, _ := strconv.ParseUint(cmp.Or(os.Getenv("TALLYD_SEED"), "1"), 10, 64)
 	for _, version := range lab.Versions {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
@@ -62,19 +63,13 @@ func TestCentre(t *testing.T) {
 				opt = variants[map[string]string{"22": "16", "16": "22"}[version]]
 			}
 			a := start(t, ctx, version, opt)
-			folder := t.TempDir()
-			if keep := os.Getenv("TALLYD_RECORDINGS"); keep != "" {
-				folder = filepath.Join(keep, fmt.Sprint(version, "-", seed))
-				if err := os.MkdirAll(folder, 0o755); err != nil {
-					t.Fatal(err)
-				}
-			}
+			folder := recordingFolder(t, version)
 			rec, err := a.Record(ctx, folder)
 			if err != nil {
 				t.Fatal(err)
 			}
 			both, alone := attach(t, a, true), attach(t, a, false)
-			log, err := lab.Centre{Seed: seed, Calls: 130, Length: 100 * time.Second}.Play(ctx, a)
+			log, err := lab.Centre{Seed: seedOf(), Calls: 130, Length: 100 * time.Second}.Play(ctx, a)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -94,6 +89,27 @@ func TestCentre(t *testing.T) {
 			}
 		})
 	}
+}
+
+// seedOf is what the plans of a played centre are drawn from.
+func seedOf() uint64 {
+	seed, _ := strconv.ParseUint(cmp.Or(os.Getenv("TALLYD_SEED"), "1"), 10, 64)
+	return seed
+}
+
+// recordingFolder is where a played centre is recorded: it stays where that is
+// wanted.
+func recordingFolder(t *testing.T, version string) string {
+	t.Helper()
+	keep := os.Getenv("TALLYD_RECORDINGS")
+	if keep == "" {
+		return t.TempDir()
+	}
+	folder := filepath.Join(keep, fmt.Sprint(version, "-", seedOf()))
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return folder
 }
 
 func writePhones(folder string, log *lab.Log) error {
@@ -122,21 +138,27 @@ func compareLogs(t *testing.T, folder string) {
 	t.Helper()
 	alone, both := replay(t, folder, false), replay(t, folder, true)
 	entries := readQueueLog(t, folder)
-	visits := queuelog.Visits(entries)
-	result := queuelog.Compare(visits, both.contacts, both.translator.Name)
-	for _, d := range result.Differences {
-		if d.Reason == "" {
-			t.Error(d)
-		} else {
-			t.Log(d)
-		}
-	}
-	compareWaits(t, folder, visits, both.contacts)
+	result := compareRecord(t, queuelog.Record(entries, nil), both)
+	compareCalls(t, folder, both)
 	compareRings(t, entries, both)
 	comparePhones(t, folder, both)
 	sameCalls(t, alone, both)
 	conserved(t, both)
 	t.Logf("%d visits compared, %d refused, %+v", result.Compared, result.Refused, both.translator.Counts)
+}
+
+// compareRecord holds a replay against one of the switch's records.
+func compareRecord(t *testing.T, rec *records.Record, r *replayed) *records.Result {
+	t.Helper()
+	result := records.Compare(rec, &records.Counted{Contacts: r.contacts, Name: r.translator.Name}, records.Span{})
+	for _, d := range result.Differences {
+		if d.Reason == "" {
+			t.Error(d.In(rec.Name))
+		} else {
+			t.Log(d.In(rec.Name))
+		}
+	}
+	return result
 }
 
 func readQueueLog(t *testing.T, folder string) []queuelog.Entry {
@@ -146,62 +168,6 @@ func readQueueLog(t *testing.T, folder string) []queuelog.Entry {
 		t.Fatal(err, faults)
 	}
 	return entries
-}
-
-// compareWaits holds waits against the channel event log, where that tells one
-// stay of a call from the next.
-func compareWaits(t *testing.T, folder string, visits []*queuelog.Visit, contacts []metrics.Contact) {
-	t.Helper()
-	rows, err := lab.ReadCEL(openEither(t, folder+"/cel-Master.csv"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	stays := map[string]int{}
-	for _, v := range visits {
-		stays[v.ID]++
-	}
-	joined := map[string]int{}
-	for _, c := range contacts {
-		joined[c.Leg]++
-	}
-	type call struct{ start, bridged, end time.Time }
-	calls := map[string]*call{}
-	for _, r := range rows {
-		c := calls[r.ID]
-		switch {
-		case strings.Contains(r.Data, "B("):
-			// a subroutine on the caller ends the application, as CEL has it
-		case r.Type == "APP_START" && r.App == "Queue" && c == nil:
-			calls[r.ID] = &call{start: r.At}
-		case r.Type == "BRIDGE_ENTER" && c != nil && c.bridged.IsZero():
-			c.bridged = r.At
-		case (r.Type == "APP_END" && r.App == "Queue" || r.Type == "HANGUP") && c != nil && c.end.IsZero():
-			c.end = r.At
-		}
-	}
-	compared := 0
-	for _, v := range contacts {
-		c := calls[v.Leg]
-		if c == nil || stays[v.Leg] != 1 || joined[v.Leg] != 1 {
-			continue
-		}
-		want := c.end.Sub(c.start)
-		if v.Outcome == metrics.Answered {
-			want = c.bridged.Sub(c.start)
-			if c.bridged.IsZero() {
-				continue // another channel took its place
-			}
-		} else if c.end.IsZero() {
-			continue
-		}
-		compared++
-		if off := int64(v.Wait()) - want.Milliseconds(); off > 15 || off < -15 {
-			t.Errorf("visit %s in queue %s (%v): wait %d ms, CEL has %d", v.Visit, v.Queue, v.Outcome, v.Wait(), want.Milliseconds())
-		}
-	}
-	if compared < len(contacts)/2 {
-		t.Errorf("%d of %d waits could be compared", compared, len(contacts))
-	}
 }
 
 // compareRings holds rings that nobody answered against RINGNOANSWER, by queue.
@@ -236,16 +202,22 @@ func comparePhones(t *testing.T, folder string, r *replayed) {
 			continue
 		}
 		phone := phoneOf(c.Agent)
-		best := math.Inf(1)
-		var talk float64
-		for _, a := range byPhone[phone] {
-			if off := math.Abs(float64(a.At.UnixMilli() - int64(c.Answered))); off < best {
-				best, talk = off, float64(a.Ended.Sub(a.At).Milliseconds())
-			}
-		}
 		late := 600.0 // SIP sends again what was lost after 500 ms
 		if c.Queue == "ordered" {
 			late += 1000 // memberdelay
+		}
+		best := math.Inf(1)
+		var talk float64
+		for _, sameCaller := range []bool{true, false} { // two calls can be answered in one millisecond
+			for _, a := range byPhone[phone] {
+				off := math.Abs(float64(a.At.UnixMilli() - int64(c.Answered)))
+				if off < best && (!sameCaller || metrics.Mask(metrics.MakeCaller([]byte(a.Caller))) == c.Caller) {
+					best, talk = off, float64(a.Ended.Sub(a.At).Milliseconds())
+				}
+			}
+			if best <= late {
+				break
+			}
 		}
 		if best > late {
 			t.Errorf("visit %s: answered by %s at %d, its phone says %.0f ms off", c.Visit, c.Agent, c.Answered, best)
@@ -290,7 +262,7 @@ func sameCalls(t *testing.T, a, b *replayed) {
 		t.Fatalf("%d visits with ARI alone, %d with AMI", len(a.contacts), len(b.contacts))
 	}
 	for i := range a.contacts {
-		if a.contacts[i] != b.contacts[i] {
+		if !reflect.DeepEqual(a.contacts[i], b.contacts[i]) {
 			t.Errorf("with ARI alone %+v, with AMI %+v", a.contacts[i], b.contacts[i])
 		}
 	}

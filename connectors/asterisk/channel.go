@@ -16,8 +16,13 @@ type channel struct {
 	second bool    // it is the ;2 half, which runs the dialplan
 
 	stay   *stay  // as a caller: the stay in a queue that is not over
+	device string // that it belongs to, where it is no Local channel
 	offer  *offer // as what a queue dialled
-	behind *offer // as the phone that such a Local channel leads to
+	// early is what the dialplan behind this half of a Local channel rang before it
+	// was told that a queue had rung it, and by which name.
+	early        *channel
+	earlyDialled string
+	behind       *offer // as the phone that such a Local channel leads to
 
 	bridge, before metrics.ID     // the one it is in; the one it was in before
 	movedOn        bool           // what it was last seen to run, it was seen in a bridge
@@ -40,9 +45,11 @@ type channel struct {
 
 	unsure  bool       // it was out of sight, and what it runs has not shown since
 	void    bool       // another channel took its place; what it still shows was that one's
+	instead *channel   // that one, where it stands in line
 	told    bool       // the tracker was told of it as a leg
 	onward  metrics.ID // the leg under which the agent's call goes on outside the queue
 	leaving bool       // its end was seen
+	itself  bool       // its own party hung up
 }
 
 // pair is the two halves of a Local channel.
@@ -78,7 +85,8 @@ func (t *Translator) channel(in *arievent.Channel) *channel {
 	base, half := cutHalf(in.Name)
 	switch half {
 	case 0:
-		c.member = t.members.byDevice[string(device(in.Name))].member
+		c.device = string(device(in.Name))
+		c.member = t.members.byDevice[c.device].member
 	default:
 		p := t.locals[string(base)]
 		if p == nil {
@@ -139,10 +147,31 @@ func (t *Translator) created(c *channel, e *arievent.Event, at metrics.Millis) {
 	out := metrics.Event{Kind: metrics.LegStarted, At: at, Leg: c.id, Agent: c.member.agent, Direction: metrics.Outbound}
 	if string(e.Channel.State) == "Ring" {
 		out.Direction = metrics.Inbound
+		out.Caller = dialled(e.Channel.Exten)
 		t.consults(c.member, at)
 	}
 	c.told = true
 	t.put(out)
+}
+
+// dialled is the number that a channel called, nothing where the dialplan began
+// with a name (s, h, a conference).
+func dialled(exten []byte) metrics.Caller {
+	for i, ch := range exten {
+		if (ch < '0' || ch > '9') && ch != '*' && ch != '#' && (ch != '+' || i > 0) {
+			return metrics.Caller{}
+		}
+	}
+	return metrics.MakeCaller(exten)
+}
+
+// calledBy tells who rings a phone outside the queues, which shows only once the
+// dialplan dials it.
+func (t *Translator) calledBy(caller *arievent.Channel, phone *channel, at metrics.Millis) {
+	if phone.told && phone.member != nil && phone.offer == nil && phone.behind == nil && len(caller.CallerNumber) > 0 {
+		t.put(metrics.Event{Kind: metrics.LegStarted, At: at, Leg: phone.id, Agent: phone.member.agent, Direction: metrics.Outbound,
+			Caller: metrics.MakeCaller(caller.CallerNumber)})
+	}
 }
 
 // answered tells that a leg of an agent's device was answered, unless a queue
@@ -164,6 +193,15 @@ func (t *Translator) goesOn(c *channel, agent metrics.AgentID, at metrics.Millis
 	t.put(metrics.Event{Kind: metrics.LegAnswered, At: at, Leg: c.onward})
 }
 
+// endedBy is who ended a call outside the queues: when it was the channel's own
+// party, Asterisk was asked to hang up, and not by itself (soft).
+func (c *channel) endedBy() metrics.Party {
+	if c.itself {
+		return metrics.Self
+	}
+	return metrics.Switch
+}
+
 // destroyed takes a channel's end, and what ends with it.
 func (t *Translator) destroyed(c *channel, at metrics.Millis) {
 	c.leaving = true
@@ -179,10 +217,14 @@ func (t *Translator) destroyed(c *channel, at metrics.Millis) {
 		t.phoneGone(o, c, at)
 	}
 	if !c.onward.IsZero() {
-		t.put(metrics.Event{Kind: metrics.LegEnded, At: at, Leg: c.onward})
+		t.put(metrics.Event{Kind: metrics.LegEnded, At: at, Leg: c.onward, By: c.endedBy()})
 	}
 	if c.told {
-		t.put(metrics.Event{Kind: metrics.LegEnded, At: at, Leg: c.id})
+		out := metrics.Event{Kind: metrics.LegEnded, At: at, Leg: c.id}
+		if c.offer == nil && c.behind == nil {
+			out.By = c.endedBy() // of a queue's call both legs together tell
+		}
+		t.put(out)
 	}
 	t.drop(c, t.in.Channel.Name)
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -32,6 +33,9 @@ type Config struct {
 	RetryMin       time.Duration // 0.5 s
 	RetryMax       time.Duration // 30 s
 	Buffer         int           // events on their way to counting, 8192
+
+	// Journal keeps what would be forgotten when the daemon dies; nil for nowhere.
+	Journal source.Journal
 
 	// Counted is called, by the goroutine that counts, whenever it has counted
 	// all that there was; it must not wait.
@@ -61,6 +65,9 @@ func (c *Config) orDefaults() {
 	if c.Counted == nil {
 		c.Counted = func() {}
 	}
+	if c.Journal == nil {
+		c.Journal = source.NoJournal{}
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -79,6 +86,7 @@ const (
 	eventFrame     frameKind = iota
 	lostFrame                // the connection broke after what came before
 	restartedFrame           // the next connection is to another run of the switch
+	startedFrame             // when the run that is seen next began, as text
 	seenFrame                // the connection stands
 )
 
@@ -104,19 +112,19 @@ const keptFrame = 8 << 10
 // reads ARI's socket and does nothing else, one reads the manager interface's,
 // and one decodes, translates and counts what both have put into their rings.
 type Connector struct {
-	cfg        Config
-	tracker    *metrics.Tracker
-	translator *Translator
-	bell       *source.Bell
-	frames     *source.Ring[frame]
-	messages   *source.Ring[message]
-	orders     *source.Ring[order]
+	cfg      Config
+	recorder *recorder
+	bell     *source.Bell
+	frames   *source.Ring[frame]
+	messages *source.Ring[message]
+	orders   *source.Ring[order]
 
 	health   atomic.Pointer[source.Health] // of the ARI connection, without counts
 	manager  atomic.Pointer[managerHealth]
 	counted  atomic.Pointer[counted]
 	overflow atomic.Bool // events were dropped, and the gap is not yet told of
 	dropped  atomic.Int64
+	renames  atomic.Pointer[map[string]string]
 	again    chan struct{} // a snapshot is wanted
 	listed   atomic.Bool   // the manager interface has told of all members
 	relist   chan struct{} // it is wanted to tell of them again
@@ -142,22 +150,40 @@ type counted struct {
 	live   string   // the id of a channel that is up
 	queues []string // seen so far
 	ask    []string // devices whose states are worth asking for
+
+	clockOff time.Duration
 }
 
 // New returns a connector that feeds the tracker, whose only writer Run becomes.
 func New(cfg Config, names *metrics.Names, tracker *metrics.Tracker) *Connector {
 	cfg.orDefaults()
-	c := &Connector{cfg: cfg, tracker: tracker, bell: source.NewBell(), app: appName()}
+	c := &Connector{cfg: cfg, recorder: newRecorder(names, tracker, cfg.Journal), bell: source.NewBell(), app: appName()}
+	c.recorder.translator.clock = &source.Clock{}
+	cfg.Journal.Due(c.bell.Ring)
 	c.frames = source.NewRing[frame](cfg.Buffer, c.bell)
 	c.messages = source.NewRing[message](1024, c.bell)
 	c.orders = source.NewRing[order](64, c.bell)
 	c.again, c.relist = make(chan struct{}, 1), make(chan struct{}, 1)
-	c.translator = NewTranslator(names, tracker.Apply)
 	c.health.Store(&source.Health{Error: "not connected yet"})
 	c.manager.Store(&managerHealth{err: "not connected yet"})
 	c.counted.Store(&counted{})
 	return c
 }
+
+// Restore takes up what a journal kept of an earlier run. It comes before Run.
+// From the last event on, that run saw nothing.
+func (c *Connector) Restore(k source.Kept) error {
+	if err := c.recorder.restore(k); err != nil {
+		return fmt.Errorf("%w: %w", source.ErrKept, err)
+	}
+	c.started = c.recorder.started
+	c.count.stamp, c.count.offset, c.count.lost = c.recorder.translator.Last(), c.recorder.offset, true
+	return nil
+}
+
+// Rename says whom interfaces stand for from now on, all of those that stand for
+// somebody. Any goroutine may call it.
+func (c *Connector) Rename(aliases map[string]string) { c.renames.Store(&aliases) }
 
 // appName makes a name that no other client has: a second socket with the same
 // one silences the first.
@@ -171,7 +197,7 @@ func appName() string {
 func (c *Connector) Health() source.Health {
 	h := *c.health.Load()
 	n := c.counted.Load()
-	h.Counts, h.LastEvent, h.Overflowed = n.counts, n.last, c.dropped.Load()
+	h.Counts, h.LastEvent, h.Overflowed, h.ClockOff = n.counts, n.last, c.dropped.Load(), n.clockOff
 	if c.cfg.AMI.Address == "" {
 		h.Missing = append([]string{missing + ": no manager interface (ami) is configured"}, h.Missing...)
 	} else if m := c.manager.Load(); !m.connected {
@@ -197,6 +223,7 @@ func (c *Connector) Run(ctx context.Context) error {
 	if c.cfg.AMI.Address != "" {
 		readers.Go(func() { c.keepManager(ctx) })
 	}
+	c.control(lostFrame, "") // what an earlier run left open goes on unseen
 	backoff := source.Backoff{Min: c.cfg.RetryMin, Max: c.cfg.RetryMax}
 	for ctx.Err() == nil {
 		began := time.Now()
@@ -218,7 +245,7 @@ func (c *Connector) Run(ctx context.Context) error {
 
 // lost opens a gap: what happens from the last event on is not seen.
 func (c *Connector) lost(err error) {
-	c.control(lostFrame)
+	c.control(lostFrame, "")
 	h := *c.health.Load()
 	if h.Connected || h.Since.IsZero() {
 		h.Since = time.Now()
@@ -232,10 +259,10 @@ func (c *Connector) lost(err error) {
 
 // control puts something other than an event in its place among the events. It
 // waits for a slot: no connection is being read meanwhile.
-func (c *Connector) control(k frameKind) {
+func (c *Connector) control(k frameKind, text string) {
 	for {
 		if slot := c.frames.Slot(); slot != nil {
-			slot.kind, slot.b = k, slot.b[:0]
+			slot.kind, slot.b = k, append(slot.b[:0], text...)
 			c.frames.Put()
 			return
 		}

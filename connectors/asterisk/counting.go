@@ -3,6 +3,7 @@ package asterisk
 import (
 	"time"
 
+	"tallyd/connectors/source"
 	"tallyd/metrics"
 )
 
@@ -19,7 +20,6 @@ type counting struct {
 	read    time.Time      // when it was counted
 	offset  metrics.Millis // of the switch's clock from ours
 	lost    bool
-	bytes   int64     // of events so far
 	settled time.Time // when the snapshot may be closed
 	shown   time.Time
 }
@@ -47,35 +47,42 @@ func (c *Connector) take() bool {
 }
 
 func (c *Connector) frame(f *frame) {
-	switch t := c.translator; f.kind {
+	switch r := c.recorder; f.kind {
 	case eventFrame:
-		t.Event(f.b, c.count.bytes)
-		c.count.bytes += int64(len(f.b))
+		r.event(f.b)
 		c.count.lost = false
+		if step := r.translator.step; step != 0 {
+			r.translator.step = 0
+			source.TellSet(c.cfg.Log, step)
+			c.anew()
+		}
 	case lostFrame:
-		t.Lost()
+		r.lost()
 		c.count.lost, c.count.settled = true, time.Time{} // a snapshot that is not closed never will be
 	case restartedFrame:
-		t.Restarted(c.now(time.Now()))
+		r.restarted(c.now(time.Now()))
+	case startedFrame:
+		if started, err := time.Parse(time.RFC3339Nano, string(f.b)); err == nil {
+			r.run(started)
+		}
 	case seenFrame:
-		if t.lost {
-			t.Seen(c.now(time.Now()))
+		if r.translator.lost {
+			r.seen(c.now(time.Now()))
 		}
 	}
 }
 
 // obey does what the goroutine that keeps ARI attached has ordered.
 func (c *Connector) obey(o *order) {
-	t := c.translator
 	now := time.Now()
-	switch o.kind {
+	switch r := c.recorder; o.kind {
 	case beginOrder:
-		t.begin()
+		r.beginSnapshot()
 	case answerOrder:
-		t.Snapshot(o.snap, c.now(now))
+		r.snapshot(o.snap, c.now(now))
 		c.count.settled = now.Add(settle)
 	case membersOrder:
-		t.Members(o.snap, c.now(now))
+		r.members(o.snap, c.now(now))
 	}
 	close(o.done)
 }
@@ -83,19 +90,24 @@ func (c *Connector) obey(o *order) {
 // manage takes what the manager interface told of, or how it fares. While ARI
 // cannot be seen it is left out: all members are listed anew when ARI is back.
 func (c *Connector) manage(m *message) {
-	t := c.translator
-	if t.lost && m.kind != managerIsLost {
+	r := c.recorder
+	if r.translator.lost && m.kind != managerIsLost {
 		return
 	}
 	switch m.kind {
 	case plainMessage:
-		t.AMI(&m.m)
+		if at := m.m.Millis(); at != 0 {
+			if bound := r.translator.clock.Bound(metrics.Millis(at), time.Now()); bound != metrics.Millis(at) {
+				m.m.Restamp(int64(bound))
+			}
+		}
+		r.message(&m.m)
 	case listBegins:
-		t.listMembers()
+		r.listBegins()
 	case listEnds:
-		t.membersListed(c.now(time.Now()))
+		r.listEnds(c.now(time.Now()))
 	case managerIsLost:
-		t.members.ami = false
+		r.noManager()
 	}
 }
 
@@ -103,31 +115,37 @@ func (c *Connector) manage(m *message) {
 func (c *Connector) rest() {
 	if c.overflow.Load() {
 		// What was dropped is a gap; a snapshot closes it.
-		c.translator.Lost()
+		c.recorder.lost()
 		c.count.settled = time.Time{}
 		c.overflow.Store(false)
 		c.cfg.Log.Warn("events were dropped because counting fell behind", "dropped", c.dropped.Load())
-		select {
-		case c.again <- struct{}{}:
-		default:
-		}
+		c.anew()
 	}
-	if last := c.translator.Last(); last != c.count.stamp {
+	if last := c.recorder.translator.Last(); last != c.count.stamp {
 		c.count.stamp, c.count.read = last, time.Now()
 		c.count.offset = last - metrics.MillisOf(c.count.read)
+		c.recorder.offset = c.count.offset
 	}
+	c.recorder.rest()
 	c.cfg.Counted()
 }
 
 // tick does what time alone makes necessary.
 func (c *Connector) tick() {
 	now := time.Now()
+	if t := c.recorder.translator; !t.lost && t.last != 0 { // it waits until the switch is seen
+		if aliases := c.renames.Swap(nil); aliases != nil {
+			c.recorder.rename(*aliases, c.now(now))
+		} else if t.renaming {
+			c.recorder.rename(t.names.Aliases(metrics.AgentName), c.now(now))
+		}
+	}
 	if !c.count.settled.IsZero() && now.After(c.count.settled) {
 		c.count.settled = time.Time{}
-		c.translator.end(c.now(now))
+		c.recorder.endSnapshot(c.now(now))
 	}
 	if c.count.stamp != 0 && !c.count.lost {
-		c.tracker.Apply(&metrics.Event{Kind: metrics.ClockTick, At: c.now(now) - tickBehind})
+		c.recorder.tick(c.now(now) - tickBehind)
 	}
 	if now.Sub(c.count.shown) > time.Second {
 		c.count.shown = now
@@ -135,15 +153,29 @@ func (c *Connector) tick() {
 	}
 }
 
-// now estimates the switch's clock: our own, and how far it was off last.
+// anew asks for a snapshot.
+func (c *Connector) anew() {
+	select {
+	case c.again <- struct{}{}:
+	default:
+	}
+}
+
+// now estimates the switch's clock: its latest stamp and the time since, which
+// goes on when somebody sets our clock; before the first, our clock, and how far
+// the switch's was ahead of it in an earlier run.
 func (c *Connector) now(at time.Time) metrics.Millis {
+	if !c.count.read.IsZero() {
+		return c.count.stamp + metrics.Millis(at.Sub(c.count.read).Milliseconds())
+	}
 	return metrics.MillisOf(at) + c.count.offset
 }
 
 // show tells the other goroutines how counting fares.
 func (c *Connector) show() {
-	t := c.translator
-	n := &counted{counts: t.Counts.Counts, last: t.Last()}
+	t := c.recorder.translator
+	t.clock.Tell(c.cfg.Log)
+	n := &counted{counts: t.Counts.Counts, last: t.Last(), clockOff: t.clock.Off()}
 	for i := 1; i < t.names.Len(metrics.QueueName); i++ {
 		n.queues = append(n.queues, t.names.Name(metrics.QueueName, uint32(i)))
 	}

@@ -31,8 +31,8 @@ func (s *stage) up() (a, b, c, d *lab.Call) {
 	s.answered("7000001")
 	b = s.call("7000002", "6006")
 	s.answered("7000002")
-	c = s.call("7000003", "6006")
-	d = s.call("7000004", "6006")
+	c = s.waits("7000003", "6006")
+	d = s.waits("7000004", "6006")
 	return
 }
 
@@ -52,13 +52,12 @@ func TestSocketCut(t *testing.T) {
 		link.Cut(true)
 		a.Hangup()
 		s.answered("7000003") // by Lina, unseen
-		e := s.call("7000005", "6006")
-		time.Sleep(500 * time.Millisecond)
+		e := s.waits("7000005", "6006")
 		link.Cut(false)
 		l.await(t, "the present is known again", func() bool {
 			return l.connector.Health().Connected && !l.tracker.Live.Blind() && l.queue("linear").Waiting == 2 && l.agent(lina) == metrics.Talking
 		})
-		time.Sleep(settle + time.Second) // the snapshot is closed
+		l.await(t, "the snapshot is closed", l.settled.Load)
 		b.Hangup()
 		s.answered("7000004")
 		c.Hangup()
@@ -206,7 +205,7 @@ func TestReplaced(t *testing.T) {
 		}
 		defer other.Close()
 		l.await(t, "attached again", func() bool { return l.connector.Health().Connects == 2 && !l.tracker.Live.Blind() })
-		time.Sleep(settle + time.Second)
+		l.await(t, "the snapshot is closed", l.settled.Load)
 		if l.agent(lina) != metrics.Talking {
 			t.Errorf("Lina is %v", l.agent(lina))
 		}
@@ -246,7 +245,7 @@ func TestStalled(t *testing.T) {
 		time.Sleep(500 * time.Millisecond) // sooner, it might have begun before
 		b.Hangup()
 		l.await(t, "over", func() bool { return l.queue("linear").Talking == 0 })
-		time.Sleep(settle + time.Second)
+		l.await(t, "the snapshot is closed", l.settled.Load)
 		log := s.log()
 		l.end(t)
 		l.adds(t)
@@ -285,7 +284,7 @@ func TestBehind(t *testing.T) {
 			q := l.queue("linear")
 			return q.Waiting == 0 && q.Talking == 2 && l.agent(lina) == metrics.Talking && l.agent(lars) == metrics.Talking && !l.tracker.Live.Blind()
 		})
-		time.Sleep(settle + time.Second)
+		l.await(t, "the snapshot is closed", l.settled.Load)
 		log := s.log()
 		l.end(t)
 		l.adds(t)

@@ -1,6 +1,7 @@
 package asterisk
 
 import (
+	"maps"
 	"slices"
 
 	"tallyd/connectors/asterisk/arievent"
@@ -16,13 +17,20 @@ func (t *Translator) Snapshot(s *snapshot, at metrics.Millis) {
 	for i := range s.channels {
 		named[metrics.IDString(s.channels[i].id)] = &s.channels[i]
 	}
-	for id, c := range t.channels {
-		if named[id] == nil && c.heard < t.begun {
-			t.forget(c)
+	handed := map[*channel]metrics.ID{} // callers whose agent is gone, and from which bridge
+	for _, id := range sortedIDs(t.channels) {
+		c := t.channels[id]
+		if named[id] != nil || c.heard >= t.begun {
+			continue
 		}
+		if o := c.offer; o != nil && o.stay.winner == o && o.stay.state == talking && named[o.stay.ch.id] != nil {
+			handed[o.stay.ch] = o.stay.bridge
+			t.wentOn(o.stay, at)
+		}
+		t.forget(c)
 	}
-	for device, reached := range s.devices {
-		t.reach(device, !reached, at)
+	for _, device := range slices.Sorted(maps.Keys(s.devices)) {
+		t.reach(device, !s.devices[device], at)
 	}
 	t.Members(s, at)
 	for i := range s.bridges {
@@ -35,7 +43,7 @@ func (t *Translator) Snapshot(s *snapshot, at metrics.Millis) {
 	}
 	for i := range s.channels {
 		if r := &s.channels[i]; r.app == "Queue" {
-			t.knownCaller(r, named, at)
+			t.knownCaller(r, named, handed, at)
 		}
 	}
 	for i := range s.channels {
@@ -103,7 +111,7 @@ func (t *Translator) existing(r *restChannel) *channel {
 }
 
 // knownCaller takes a channel that is in a queue.
-func (t *Translator) knownCaller(r *restChannel, named map[metrics.ID]*restChannel, at metrics.Millis) {
+func (t *Translator) knownCaller(r *restChannel, named map[metrics.ID]*restChannel, handed map[*channel]metrics.ID, at metrics.Millis) {
 	c := t.existing(r)
 	if c == nil || c.void {
 		return
@@ -113,15 +121,24 @@ func (t *Translator) knownCaller(r *restChannel, named map[metrics.ID]*restChann
 		return // events have told what became of it
 	}
 	agent := t.knownAgent(r, named)
+	joined := t.waiting[c.id]
+	older := c.heard < t.begun // what events told of it than the snapshot
+	if s != nil && s.unsure && older && !t.same(s, r, joined) {
+		t.wentOn(s, at)
+		s = nil
+	}
+	if s != nil && s.unsure && older && s.state != talking && r.bridge != nil && agent == nil {
+		t.wentOn(s, at) // who talks with the caller now cannot be told
+		return
+	}
 	if s == nil {
-		if r.bridge != nil && agent == nil {
+		if r.bridge != nil && (agent == nil || handed[c] == metrics.IDString(r.bridge.id)) {
 			return // joined to somebody else: the queue's part is over
 		}
 		s = &stay{ch: c, leg: c.id, joined: at, queue: t.queue([]byte(r.queue()))}
 		c.stay, c.data = s, r.data
 	}
 	s.unsure = false
-	joined := t.waiting[s.leg]
 	t.put(metrics.Event{Kind: metrics.VisitJoined, At: at, Leg: s.leg, Visit: s.leg, Queue: s.queue, Known: true, Joined: joined,
 		Caller: metrics.MakeCaller([]byte(r.number))})
 	if agent == nil || s.state == talking {
@@ -129,11 +146,34 @@ func (t *Translator) knownCaller(r *restChannel, named map[metrics.ID]*restChann
 	}
 	o := agent.offer
 	if o == nil || o.closed {
-		o = &offer{stay: s, member: agent.member, ch: agent, leg: agent.id}
+		o = &offer{stay: s, member: agent.member, agent: agent.member.agent, ch: agent, leg: agent.id}
 		agent.offer = o
 		t.serves(agent.member, s.queue)
 	}
-	t.connect(s, o, metrics.IDString(r.bridge.id), at)
+	t.connect(s, o, metrics.IDString(r.bridge.id), at, true)
+}
+
+// joinSlack is by how much the manager interface's whole seconds of waiting may
+// make a caller seem to have joined later.
+const joinSlack metrics.Millis = 2000
+
+// same tells whether a caller whom a snapshot shows in a queue is in the stay that
+// began before the switch was out of sight: in the same queue since the same time,
+// and if talking, in the same bridge.
+func (t *Translator) same(s *stay, r *restChannel, joined metrics.Millis) bool {
+	if s.ch.data != "" && s.ch.data != r.data || s.queue != t.queue([]byte(r.queue())) || joined > s.joined+joinSlack {
+		return false
+	}
+	return s.state != talking || r.bridge != nil && metrics.IDString(r.bridge.id) == s.bridge
+}
+
+// wentOn ends a stay that ended out of sight, while the call went on.
+func (t *Translator) wentOn(s *stay, at metrics.Millis) {
+	if s.state == talking {
+		t.endedUnseen(s, at, false)
+	} else {
+		t.leave(s, metrics.Unobserved, true)
+	}
 }
 
 // knownAgent is the channel that a queue bridged a caller with, its member set.

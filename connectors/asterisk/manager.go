@@ -171,7 +171,7 @@ func (c *Connector) message(ctx context.Context, m *ami.Message) bool {
 		return ok
 	case event == "FullyBooted", event == "Reload":
 		c.wantList() // the queues may be others now
-	case strings.HasPrefix(event, "QueueMember"), event == "QueueEntry", event == "Shutdown":
+	case isTold(m.Event()):
 		return c.hand(ctx, plainMessage, m)
 	}
 	return true

@@ -11,9 +11,10 @@ import (
 type offer struct {
 	stay   *stay
 	member *member
-	ch     *channel   // the channel that Queue dialled, or what took its place
-	leg    metrics.ID // what Queue dialled, by which facts name it
-	phone  *channel   // the phone behind a Local channel, where there is one
+	agent  metrics.AgentID // who the member was when it was rung
+	ch     *channel        // the channel that Queue dialled, or what took its place
+	leg    metrics.ID      // what Queue dialled, by which facts name it
+	phone  *channel        // the phone behind a Local channel, where there is one
 	picked bool
 	held   metrics.Millis // on hold since
 	closed bool
@@ -28,7 +29,11 @@ func (t *Translator) dial(e *arievent.Event, at metrics.Millis) {
 	}
 	if len(e.DialStatus) == 0 {
 		if caller := t.channel(&e.Caller); caller != nil {
+			if caller.instead != nil && caller.instead.stay != nil {
+				caller = caller.instead // what rings already rings for who took its place
+			}
 			t.rings(caller, peer, e, at)
+			t.calledBy(&e.Caller, peer, at)
 		}
 		return
 	}
@@ -82,12 +87,15 @@ func (t *Translator) rings(caller, peer *channel, e *arievent.Event, at metrics.
 			return
 		}
 		t.serves(m, s.queue)
-		o := &offer{stay: s, member: m, ch: peer, leg: peer.id}
+		o := &offer{stay: s, member: m, agent: m.agent, ch: peer, leg: peer.id}
 		peer.offer = o
 		if peer.half == nil {
 			peer.member = m
 		}
 		s.offers = append(s.offers, o)
+		if peer.early != nil && !peer.early.leaving {
+			t.leadsTo(o, peer.early, []byte(peer.earlyDialled))
+		}
 		t.put(metrics.Event{Kind: metrics.OfferStarted, At: at, Leg: s.leg, Visit: s.leg, Queue: s.queue, Agent: m.agent, Peer: o.leg})
 		return
 	}
@@ -100,14 +108,25 @@ func (t *Translator) rings(caller, peer *channel, e *arievent.Event, at metrics.
 	if o == nil {
 		o = far.behind
 	}
-	if o == nil || o.closed || peer.offer != nil {
+	switch {
+	case o == nil && peer.offer == nil:
+		// Two threads tell of the two rings: this one may come first.
+		far.early, far.earlyDialled = peer, string(e.DialString)
+	case o == nil || o.closed || peer.offer != nil:
 		return // once it is answered, the dialplan behind it calls somebody else
+	default:
+		t.leadsTo(o, peer, e.DialString)
 	}
+}
+
+// leadsTo takes that the dialplan behind a Local channel that a queue rang calls a
+// phone, or another Local channel.
+func (t *Translator) leadsTo(o *offer, peer *channel, dialled []byte) {
 	peer.behind = o
 	if peer.half == nil {
 		o.phone = peer
-		if d := device(e.Peer.Name); isPhone(d, e.DialString) {
-			t.learn(d, o.member)
+		if isPhone([]byte(peer.device), dialled) {
+			t.learn([]byte(peer.device), o.member)
 		}
 		peer.member = o.member
 	}
@@ -138,7 +157,7 @@ func (t *Translator) endOffer(o *offer, cause metrics.Cause, at metrics.Millis) 
 	if s.winner == o {
 		s.winner = nil
 	}
-	t.put(metrics.Event{Kind: metrics.OfferEnded, At: at, Leg: s.leg, Visit: s.leg, Queue: s.queue, Agent: o.member.agent, Peer: o.leg, Cause: cause})
+	t.put(metrics.Event{Kind: metrics.OfferEnded, At: at, Leg: s.leg, Visit: s.leg, Queue: s.queue, Agent: o.agent, Peer: o.leg, Cause: cause})
 }
 
 func (t *Translator) closeOffer(o *offer) {

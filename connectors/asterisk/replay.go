@@ -128,6 +128,11 @@ func (m *Manager) Rest(t *Translator) error {
 // until takes the messages up to a moment. One without a time stamp is taken at
 // once: what ARI told of last is then the time.
 func (m *Manager) until(at int64, t *Translator) {
+	m.pass(at, t, func(*ami.Message) bool { return false })
+}
+
+// pass is until, but for messages that are known already.
+func (m *Manager) pass(at int64, t *Translator, known func(*ami.Message) bool) {
 	for {
 		if m.ahead == nil {
 			if m.err != nil {
@@ -145,7 +150,9 @@ func (m *Manager) until(at int64, t *Translator) {
 			return
 		}
 		m.any = m.any || m.ahead.Has("Event") || m.ahead.Has("Response")
-		t.AMI(m.ahead)
+		if !known(m.ahead) {
+			t.AMI(m.ahead)
+		}
 		m.ahead = nil
 	}
 }

@@ -117,7 +117,7 @@ func (r *rest) info(ctx context.Context) (*switchInfo, error) {
 	if i.SystemInfo.Version == "" {
 		return nil, ErrNotAsterisk
 	}
-	return &switchInfo{started: time.Time(i.StatusInfo.StartupTime), version: i.SystemInfo.Version, system: i.ConfigInfo.Name}, nil
+	return &switchInfo{started: time.Time(i.StatusInfo.StartupTime).Truncate(time.Millisecond), version: i.SystemInfo.Version, system: i.ConfigInfo.Name}, nil
 }
 
 // restChannel is one channel as a snapshot shows it.

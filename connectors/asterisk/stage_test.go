@@ -3,6 +3,8 @@ package asterisk
 import (
 	"context"
 	"fmt"
+	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -68,6 +70,21 @@ func (s *stage) call(from, to string) *lab.Call {
 		s.t.Fatalf("%s calls %s: %v", from, to, err)
 	}
 	return c
+}
+
+// waits calls a queue and waits until the switch has put the caller in line.
+func (s *stage) waits(from, to string) *lab.Call {
+	s.t.Helper()
+	c := s.call(from, to)
+	for s.ctx.Err() == nil {
+		log, err := os.ReadFile(s.Dir("log") + "/queue_log")
+		if err == nil && strings.Contains(string(log), "|ENTERQUEUE||"+from+"|") {
+			return c
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	s.t.Fatalf("%s does not get in line", from)
+	return nil
 }
 
 // answered waits until an agent has answered a caller.

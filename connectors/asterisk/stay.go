@@ -248,7 +248,7 @@ func (t *Translator) status(c *channel, e *arievent.Event, at metrics.Millis) {
 		c.bridged = false
 		if s := c.stay; s != nil && s.state == talking {
 			s.departed = true
-			if t.endedUnseen(s, at) {
+			if t.endedUnseen(s, at, false) {
 				return
 			}
 			if s.ender == nobodyYet {
@@ -278,6 +278,8 @@ func (s *stay) outcome(goesOn bool) metrics.Outcome {
 	switch {
 	case s.unsure:
 		return metrics.Unobserved // somebody may have answered, or the time was up
+	case s.state == left && s.abandoned == 0 && !goesOn && s.winner == nil && len(s.offers) == 0:
+		return metrics.Unobserved // it left the line for a member whose ring was out of sight
 	case s.abandoned == 0 && (goesOn || s.ch.key >= s.joined && s.ch.key != 0):
 		return metrics.ExitedByKey
 	case goesOn:
@@ -328,7 +330,7 @@ func (t *Translator) callerGone(s *stay, at metrics.Millis) {
 		}
 		t.leave(s, s.outcome(false), false)
 	case talking:
-		if t.endedUnseen(s, at) {
+		if t.endedUnseen(s, at, true) {
 			return
 		}
 		if s.ender == nobodyYet {
@@ -351,7 +353,7 @@ func (t *Translator) conclude(s *stay, at metrics.Millis) {
 		}
 		t.leave(s, s.outcome(true), true)
 	case talking:
-		if t.endedUnseen(s, at) {
+		if t.endedUnseen(s, at, false) {
 			return
 		}
 		if s.ender == nobodyYet {

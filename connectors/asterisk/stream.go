@@ -32,16 +32,19 @@ func (c *Connector) session(ctx context.Context) error {
 	}
 	if !c.started.IsZero() && !info.started.Equal(c.started) {
 		c.cfg.Log.Warn("the switch was restarted", "at", info.started)
-		c.control(restartedFrame)
+		c.control(restartedFrame, "")
 	}
-	c.started = info.started
+	if !info.started.Equal(c.started) {
+		c.started = info.started
+		c.control(startedFrame, info.started.Format(time.RFC3339Nano))
+	}
 	ws, err := c.dial(ctx)
 	if err != nil {
 		return err
 	}
 	defer ws.Close()
 	defer context.AfterFunc(ctx, func() { ws.Close() })()
-	c.control(seenFrame)
+	c.control(seenFrame, "")
 	c.connects++
 	c.health.Store(&source.Health{Connected: true, Since: time.Now(), Connects: c.connects, Missing: info.missing()})
 	c.cfg.Log.Info("attached to the switch", "ari", c.cfg.ARI, "version", info.version, "application", c.app)

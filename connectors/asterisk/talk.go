@@ -18,11 +18,11 @@ func (t *Translator) enteredBridge(c *channel, e *arievent.Event, at metrics.Mil
 	if s := c.stay; s != nil && s.ch == c && (s.state == inLine || s.state == left) {
 		for _, o := range s.offers {
 			if o.ch.bridge == c.bridge || o.phone != nil && o.phone.bridge == c.bridge || among(o.ch.id, &e.Bridge) {
-				t.connect(s, o, c.bridge, at)
+				t.connect(s, o, c.bridge, at, false)
 				return
 			}
 		}
-		if s.state == left && s.abandoned == 0 {
+		if s.abandoned == 0 {
 			t.meets(s, &e.Bridge, at)
 		}
 		return
@@ -39,7 +39,7 @@ func (t *Translator) enteredBridge(c *channel, e *arievent.Event, at metrics.Mil
 			t.consult(o, at)
 		}
 	case !o.closed && s.ch.bridge == c.bridge:
-		t.connect(s, o, c.bridge, s.ch.bridgedAt)
+		t.connect(s, o, c.bridge, s.ch.bridgedAt, false)
 	}
 }
 
@@ -50,10 +50,10 @@ func (t *Translator) meets(s *stay, b *arievent.Bridge, at metrics.Millis) {
 		if x == nil || x == s.ch || x.member == nil || x.stay != nil || x.offer != nil {
 			continue
 		}
-		o := &offer{stay: s, member: x.member, ch: x, leg: x.id}
+		o := &offer{stay: s, member: x.member, agent: x.member.agent, ch: x, leg: x.id}
 		x.offer = o
 		t.serves(o.member, s.queue)
-		t.connect(s, o, s.ch.bridge, at)
+		t.connect(s, o, s.ch.bridge, at, false)
 		return
 	}
 }
@@ -95,13 +95,13 @@ func among(id metrics.ID, b *arievent.Bridge) bool {
 
 // connect begins the talk: the caller is in one bridge with the member. CEL has
 // the same moment.
-func (t *Translator) connect(s *stay, o *offer, bridge metrics.ID, at metrics.Millis) {
+func (t *Translator) connect(s *stay, o *offer, bridge metrics.ID, at metrics.Millis, known bool) {
 	s.state, s.winner, s.bridge = talking, o, bridge
 	s.ch.bridged = true
 	o.member.talks = append(o.member.talks, o)
 	t.talks[bridge] = s
 	t.closeOffer(o)
-	t.put(metrics.Event{Kind: metrics.Connected, At: at, Leg: s.leg, Visit: s.leg, Queue: s.queue, Agent: o.member.agent, Peer: o.leg})
+	t.put(metrics.Event{Kind: metrics.Connected, At: at, Leg: s.leg, Visit: s.leg, Queue: s.queue, Agent: o.agent, Peer: o.leg, Known: known})
 	for len(s.offers) > 0 {
 		t.endOffer(s.offers[0], metrics.TakenElsewhere, at)
 	}
@@ -145,7 +145,7 @@ const sightSlack metrics.Millis = 200
 
 // endedUnseen ends a talk of which nothing has told, since the switch was out of
 // sight, whether and how it went on.
-func (t *Translator) endedUnseen(s *stay, at metrics.Millis) bool {
+func (t *Translator) endedUnseen(s *stay, at metrics.Millis, gone bool) bool {
 	if !s.unsure || s.ender != nobodyYet {
 		return false
 	}
@@ -154,7 +154,7 @@ func (t *Translator) endedUnseen(s *stay, at metrics.Millis) bool {
 		w.member.talks = slices.Delete(w.member.talks, i, i+1)
 	}
 	t.over(s)
-	t.put(metrics.Event{Kind: metrics.VisitLeft, At: at, Leg: s.leg, Visit: s.leg, Queue: s.queue, Outcome: metrics.Unobserved, LegGone: true})
+	t.put(metrics.Event{Kind: metrics.VisitLeft, At: at, Leg: s.leg, Visit: s.leg, Queue: s.queue, Outcome: metrics.Unobserved, LegGone: gone})
 	return true
 }
 
@@ -164,7 +164,7 @@ func (t *Translator) elsewhere(c *channel) bool { return !c.bridge.IsZero() }
 // consult takes that an agent left the caller alone in order to talk with
 // somebody else: that is no hold.
 func (t *Translator) consult(o *offer, at metrics.Millis) {
-	t.put(metrics.Event{Kind: metrics.Consulted, At: at, Leg: o.leg, Visit: o.stay.leg, Queue: o.stay.queue, Agent: o.member.agent})
+	t.put(metrics.Event{Kind: metrics.Consulted, At: at, Leg: o.leg, Visit: o.stay.leg, Queue: o.stay.queue, Agent: o.agent})
 }
 
 // consults takes that a device of a member's begins a call of its own; if the
@@ -227,11 +227,13 @@ func (t *Translator) hangup(c *channel, e *arievent.Event, at metrics.Millis) {
 		}
 	}
 	if c.hungUp == 0 {
-		c.hungUp = at
+		c.hungUp, c.itself = at, !e.Soft
 	}
 	if s := c.stay; s != nil && s.ch == c {
-		switch {
-		case s.state == talking && s.ender == nobodyYet && !c.transferring && !s.unsure:
+		switch up := s.state == talking && s.ender == nobodyYet && !c.transferring && !s.unsure; {
+		case up && byCaller == callerEnded && s.replaced():
+			t.handedOver(s, at)
+		case up:
 			t.ended(s, byCaller, at)
 		case s.state == left && s.abandoned != 0 && !s.unsure:
 			t.leave(s, metrics.Abandoned, false)
@@ -243,6 +245,21 @@ func (t *Translator) hangup(c *channel, e *arievent.Event, at metrics.Millis) {
 			t.ended(s, byAgent, at)
 		}
 	}
+}
+
+// replaced tells whether somebody came in the caller's place as the caller left:
+// who called had consulted, and joins the agent to whoever is waiting. Asterisk
+// tells of the transfer only then, and may hang the caller up before it does.
+func (s *stay) replaced() bool {
+	x := s.third
+	return x != nil && x.bridge == s.bridge && s.ch.bridge != s.bridge && x.bridgedAt >= s.ch.bridgedAt-consultSlack
+}
+
+// handedOver ends a stay whose caller was transferred away from the agent, who
+// talks on with somebody else.
+func (t *Translator) handedOver(s *stay, at metrics.Millis) {
+	t.transferred(s, attendedTransferred, at)
+	t.goesOn(s.winner.ch, s.winner.agent, at)
 }
 
 // ended notes who or what ended the talk, and tells that the agent's part is
@@ -270,14 +287,14 @@ func (t *Translator) agentsPart(s *stay, out metrics.Event) {
 	if i := slices.Index(w.member.talks, w); i >= 0 {
 		w.member.talks = slices.Delete(w.member.talks, i, i+1)
 	}
-	out.Kind, out.Leg, out.Visit, out.Queue, out.Agent, out.Peer = metrics.Disconnected, s.leg, s.leg, s.queue, w.member.agent, w.leg
+	out.Kind, out.Leg, out.Visit, out.Queue, out.Agent, out.Peer = metrics.Disconnected, s.leg, s.leg, s.queue, w.agent, w.leg
 	t.put(out)
 }
 
 // finish tells that an answered stay is over.
 func (t *Translator) finish(s *stay, at metrics.Millis) {
 	out := metrics.Event{Kind: metrics.VisitLeft, At: at, Leg: s.leg, Visit: s.leg, Queue: s.queue, Outcome: metrics.Answered,
-		Agent: s.winner.member.agent, Peer: s.winner.leg}
+		Agent: s.winner.agent, Peer: s.winner.leg}
 	switch s.ender {
 	case callerEnded:
 		out.By, out.LegGone = metrics.Self, true
@@ -291,14 +308,14 @@ func (t *Translator) finish(s *stay, at metrics.Millis) {
 	t.over(s)
 	t.put(out)
 	if x := s.third; s.ender == callerEnded && x != nil && x.bridge == s.bridge && s.winner.ch.bridge == s.bridge {
-		t.goesOn(s.winner.ch, s.winner.member.agent, at)
+		t.goesOn(s.winner.ch, s.winner.agent, at)
 	}
 }
 
 // agentGone takes that the agent's channel was destroyed. Where nothing told who
 // ended the call, a caller who is elsewhere was moved there.
 func (t *Translator) agentGone(s *stay, at metrics.Millis) {
-	if t.endedUnseen(s, at) {
+	if t.endedUnseen(s, at, true) {
 		return
 	}
 	if s.ender == nobodyYet {
@@ -337,7 +354,7 @@ func (t *Translator) blindTransfer(e *arievent.Event, at metrics.Millis) {
 	agent := s.winner.ch
 	t.transferred(s, blindTransferred, at)
 	if string(e.Channel.ID) == s.ch.id.String() {
-		t.goesOn(agent, s.winner.member.agent, at) // it was the agent who was sent on
+		t.goesOn(agent, s.winner.agent, at) // it was the agent who was sent on
 	}
 }
 
@@ -355,7 +372,7 @@ func (t *Translator) attendedTransfer(e *arievent.Event, at metrics.Millis) {
 		agent := s.winner.ch
 		t.transferred(s, attendedTransferred, at)
 		if id := agent.id.String(); string(e.FirstLeg.ID) != id && string(e.SecondLeg.ID) != id {
-			t.goesOn(agent, s.winner.member.agent, at) // the caller's side was transferred to the agent
+			t.goesOn(agent, s.winner.agent, at) // the caller's side was transferred to the agent
 		}
 	}
 }
@@ -375,7 +392,7 @@ func (t *Translator) standsIn(e *arievent.Event) {
 		}
 		next.stay, c.stay.ch, c.stay = c.stay, next, nil
 		next.data, next.bridged, next.shown, next.transferring = c.data, false, false, false
-		c.void = true
+		c.void, c.instead = true, next
 		return
 	}
 }

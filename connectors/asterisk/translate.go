@@ -2,7 +2,9 @@ package asterisk
 
 import (
 	"bytes"
+	"time"
 
+	"tallyd/connectors/asterisk/ami"
 	"tallyd/connectors/asterisk/arievent"
 	"tallyd/connectors/source"
 	"tallyd/metrics"
@@ -32,6 +34,7 @@ type Translator struct {
 
 	names    *metrics.Names
 	sink     func(*metrics.Event)
+	keeper   keeper // nil where nobody keeps what is taken
 	in       arievent.Event
 	before   []byte // the event before this one
 	out      metrics.Event
@@ -39,6 +42,10 @@ type Translator struct {
 	lost     bool           // nothing is seen since last
 	seenFrom metrics.Millis // when it was seen again last
 	down     bool           // the switch is stopping
+	renaming bool           // some members still have their old name
+
+	clock *source.Clock // watches the switch's clock; nil where events come at another pace
+	step  time.Duration // by which the clock was set, for whoever looks
 
 	offset   int64
 	channels map[metrics.ID]*channel
@@ -51,6 +58,13 @@ type Translator struct {
 	asking     bool
 	endedSince map[metrics.ID]bool           // channels that ended since it was begun
 	waiting    map[metrics.ID]metrics.Millis // since when who waits waits, as the manager interface lists it
+}
+
+// keeper is told of what the translator is given before anything is made of it.
+type keeper interface {
+	keepEvent(e *arievent.Event, offset int64)
+	keepClock(at metrics.Millis)
+	keepMessage(m *ami.Message)
 }
 
 // NewTranslator returns a translator that hands each fact to sink, which must
@@ -90,10 +104,43 @@ func (t *Translator) Event(b []byte, offset int64) {
 		return
 	}
 	t.before = append(t.before[:0], b...)
-	at := metrics.Millis(e.Millis)
+	if t.clock != nil {
+		t.watch(e)
+	}
+	if t.keeper != nil {
+		t.keeper.keepEvent(e, offset)
+	}
+	t.take(offset)
+}
+
+// watch sees whether the switch's clock was set.
+func (t *Translator) watch(e *arievent.Event) {
+	at, step := t.clock.Take(metrics.Millis(e.Millis), time.Now())
+	e.Millis = int64(at)
+	if step == 0 {
+		return
+	}
+	t.step = step
+	if t.keeper != nil {
+		t.keeper.keepClock(at)
+	}
+	t.set(at)
+}
+
+// set takes that the switch's clock was set. What was open is closed; it is taken
+// up again, by the new clock, from a snapshot.
+func (t *Translator) set(at metrics.Millis) {
+	t.clear()
+	t.lost, t.last = false, at
+	t.put(metrics.Event{Kind: metrics.ClockSet, At: at})
+}
+
+// take takes the event that was decoded.
+func (t *Translator) take(offset int64) {
+	at := metrics.Millis(t.in.Millis)
 	t.offset = offset
 	t.Seen(at)
-	t.translate(e, at)
+	t.translate(&t.in, at)
 }
 
 // Seen takes notice of the switch at a moment, and tells the sink if it was out
@@ -127,11 +174,16 @@ func (t *Translator) Restarted(at metrics.Millis) {
 	t.Lost()
 	t.lost = false
 	t.last = max(t.last, at)
+	t.clear()
+	t.put(metrics.Event{Kind: metrics.SwitchUp, At: at, Restarted: true})
+}
+
+// clear forgets what there was.
+func (t *Translator) clear() {
 	clear(t.channels)
 	clear(t.locals)
 	clear(t.talks)
 	t.members.forgetStates()
-	t.put(metrics.Event{Kind: metrics.SwitchUp, At: at, Restarted: true})
 }
 
 // Last is the moment of the latest event; 0 before the first.

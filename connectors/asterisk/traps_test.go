@@ -1,6 +1,7 @@
 package asterisk
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -191,6 +192,34 @@ func TestTrapBlindTransfer(t *testing.T) {
 		}
 		s.hangs(alice).leaves("b1", alice).gone(alice).pass(9000).hangs(caller).gone(caller)
 		s.want("support answered wait 2001 by PJSIP/1001 talk 3000 blind_transfer")
+	}
+}
+
+// Who consulted a queue and joins its agent to somebody else may be hung up before
+// BridgeAttendedTransfer tells why. The agent talks on either way.
+func TestTrapHandedOver(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		const colleague, first, half = "PJSIP/1005-00000002", "PJSIP/1005-00000001", "Local/_attended@transfer-00000001;2"
+		s := newScript(t).made(caller, "Ring").made(first, "Down").enters("b0", caller, first).
+			made(colleague, "Ring").runs(colleague, "Queue", "sales").pass(1000).rings(colleague, alice, "PJSIP/1001").pass(1000).
+			answers(colleague, alice, "PJSIP/1001", "b1").pass(570).made(half, "Up").leaves("b1", colleague).enters("b1", half).pass(3)
+		told := func() {
+			s.send("BridgeAttendedTransfer", fmt.Sprintf(`"transferer_first_leg":%s,"transferer_second_leg":%s,"transferee":%s,"transfer_target":%s,`+
+				`"transferer_first_leg_bridge":{"id":"b0","channels":[]},"transferer_second_leg_bridge":{"id":"b1","channels":[]},"result":"Success","destination_type":"link"`,
+				s.channel(first).json(), s.channel(colleague).json(), s.channel(caller).json(), s.channel(alice).json()))
+		}
+		if !late {
+			told()
+		}
+		s.hangs(colleague)
+		if late {
+			told()
+		}
+		s.pass(3).gone(colleague).pass(3000).hangs(alice).leaves("b1", alice).gone(alice)
+		s.want("sales answered wait 2001 by PJSIP/1001 talk 573 attended_transfer")
+		if n := s.count(metrics.AgentRow, "PJSIP/1001", metrics.OnOtherCallTime); n != 3003 {
+			t.Errorf("told late %v: the agent was on another call for %d ms, talked on for 3003", late, n)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package freeswitch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -24,6 +25,13 @@ type Config struct {
 	RetryMin       time.Duration // 0.5 s
 	RetryMax       time.Duration // 30 s
 	Buffer         int           // facts on their way to the tracker, 8192
+
+	// Pace is how many times as fast as ours the switch's clock runs: recordings
+	// play in fast motion. 0 is 1.
+	Pace float64
+
+	// Journal keeps what would be forgotten when the daemon dies; nil for nowhere.
+	Journal source.Journal
 
 	// Counted is called, by the goroutine that counts, whenever it has counted
 	// all that there was; it must not wait.
@@ -49,6 +57,9 @@ func (c *Config) orDefaults() {
 	if c.Counted == nil {
 		c.Counted = func() {}
 	}
+	if c.Journal == nil {
+		c.Journal = source.NoJournal{}
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -58,10 +69,11 @@ func (c *Config) orDefaults() {
 // Connector keeps one switch attached. New opens nothing; Run connects.
 type Connector struct {
 	cfg        Config
-	tracker    *metrics.Tracker
+	recorder   *recorder
 	translator *Translator
 	bell       *source.Bell
 	ring       *source.Ring[metrics.Event]
+	renames    atomic.Pointer[map[string]string]
 	health     atomic.Pointer[source.Health]
 
 	// of the goroutine that reads
@@ -73,9 +85,12 @@ type Connector struct {
 // New returns a connector that feeds the tracker, whose only writer Run becomes.
 func New(cfg Config, names *metrics.Names, tracker *metrics.Tracker) *Connector {
 	cfg.orDefaults()
-	c := &Connector{cfg: cfg, tracker: tracker, bell: source.NewBell()}
+	c := &Connector{cfg: cfg, recorder: newRecorder(names, tracker, cfg.Journal), bell: source.NewBell()}
 	c.ring = source.NewRing[metrics.Event](cfg.Buffer, c.bell)
 	c.translator = NewTranslator(names, c.hand)
+	c.translator.noted = c.hand
+	c.translator.clock = &source.Clock{Pace: cfg.Pace}
+	cfg.Journal.Due(c.bell.Ring)
 	c.health.Store(&source.Health{Error: "not connected yet"})
 	return c
 }
@@ -102,9 +117,30 @@ func (c *Connector) count() bool {
 	if e == nil {
 		return false
 	}
-	c.tracker.Apply(e)
+	c.recorder.take(e)
 	c.ring.Done()
 	return true
+}
+
+// rest is called when all is counted that there was.
+func (c *Connector) rest() {
+	c.recorder.rest()
+	c.cfg.Counted()
+}
+
+// Rename says whom names of agents stand for from now on, all of those that stand
+// for somebody. Any goroutine may call it.
+func (c *Connector) Rename(aliases map[string]string) { c.renames.Store(&aliases) }
+
+// Restore takes up what a journal kept of an earlier run. It comes before Run.
+// From the last fact on, that run saw nothing.
+func (c *Connector) Restore(k source.Kept) error {
+	if err := c.recorder.restore(k); err != nil {
+		return fmt.Errorf("%w: %w", source.ErrKept, err)
+	}
+	c.translator.memory = c.recorder.memory.clone()
+	c.translator.last = c.recorder.tracker.Now()
+	return nil
 }
 
 // Run attaches, and attaches again whenever the connection is lost, until ctx
@@ -113,10 +149,11 @@ func (c *Connector) count() bool {
 func (c *Connector) Run(ctx context.Context) error {
 	var counting sync.WaitGroup
 	done, stop := context.WithCancel(context.Background())
-	counting.Go(func() { c.bell.Serve(done, c.count, c.cfg.Counted, time.Hour, func() {}) })
+	counting.Go(func() { c.bell.Serve(done, c.count, c.rest, time.Hour, func() {}) })
 	defer counting.Wait()
 	defer stop()
 
+	c.translator.Lost() // what an earlier run left open goes on unseen
 	backoff := source.Backoff{Min: c.cfg.RetryMin, Max: c.cfg.RetryMax}
 	for ctx.Err() == nil {
 		began := time.Now()
@@ -162,5 +199,6 @@ func (c *Connector) regain() bool {
 
 func (c *Connector) put(h source.Health) {
 	h.Counts, h.Connects, h.Overflowed, h.LastEvent = c.translator.Counts, c.connects, c.overflowed, c.translator.Last()
+	h.ClockOff = c.translator.clock.Off()
 	c.health.Store(&h)
 }

@@ -1,6 +1,7 @@
 package freeswitch
 
 import (
+	"reflect"
 	"testing"
 
 	"tallyd/metrics"
@@ -46,7 +47,7 @@ func TestPlainAndJSONAgree(t *testing.T) {
 		}
 		c := *b
 		c.Offset = a.Offset
-		if *a != c {
+		if !reflect.DeepEqual(*a, c) {
 			differ++
 			if !b.Partial && !b.Unseen && a.Joined > 1795449416_000 {
 				t.Errorf("visit %v began after the gap, but differs:\n%+v\n%+v", k, *a, c)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"strings"
@@ -147,6 +148,7 @@ func (s *session) send(cmd string) error {
 
 // read takes frames until the connection ends.
 func (s *session) read() error {
+	s.rename()
 	if err := s.ask(); err != nil {
 		return err
 	}
@@ -169,6 +171,7 @@ func (s *session) read() error {
 		}
 		if now.Sub(shown) > time.Second {
 			shown = now
+			s.translator.clock.Tell(s.cfg.Log)
 			s.put(s.Health())
 		}
 	}
@@ -187,9 +190,15 @@ func (s *session) frame(f *eventsocket.Frame) error {
 	case eventsocket.DisconnectNotice:
 		return fmt.Errorf("%w: %s", ErrDisconnected, strings.TrimSpace(string(f.Body())))
 	}
+	s.translator.read = s.heard
 	s.translator.Frame(f)
 	if last := s.translator.Last(); last != s.stamp {
 		s.stamp, s.lastRead = last, s.heard
+	}
+	if step := s.translator.step; step != 0 {
+		s.translator.step = 0
+		source.TellSet(s.cfg.Log, step)
+		return s.ask()
 	}
 	if s.translator.QueuesLoaded {
 		s.translator.QueuesLoaded = false
@@ -206,6 +215,9 @@ func (s *session) look(now time.Time) error {
 	if s.regain() {
 		return s.ask()
 	}
+	if s.rename() {
+		return s.ask() // the snapshot says anew who is there; who is not named is not
+	}
 	if s.snap != nil && s.snap.asked != "" && now.After(s.deadline) {
 		return fmt.Errorf("%q was not answered within %s", s.snap.asked, s.cfg.CommandTimeout)
 	}
@@ -218,6 +230,44 @@ func (s *session) look(now time.Time) error {
 		s.hand(&metrics.Event{Kind: metrics.ClockTick, At: s.now(now) - tickBehind})
 	}
 	return nil
+}
+
+// rename takes whom names of agents stand for, but for those who have a call: they
+// keep it to its end under the old name.
+func (c *Connector) rename() (changed bool) {
+	wanted := c.renames.Load()
+	if wanted == nil {
+		return false
+	}
+	names, live := c.recorder.names, &c.recorder.tracker.Live
+	now, next := names.Aliases(metrics.AgentName), maps.Clone(*wanted)
+	busy := func(name string) bool {
+		id, _ := names.Find(metrics.AgentName, name)
+		switch live.Agent(metrics.AgentID(id)).State {
+		case metrics.RingingState, metrics.Talking, metrics.Holding, metrics.OnOtherCall:
+			return true
+		}
+		return false
+	}
+	put := false
+	for name, of := range *wanted {
+		if old, any := now[name]; of != old && busy(name) {
+			put = true
+			if delete(next, name); any {
+				next[name] = old
+			}
+		}
+	}
+	for name, old := range now {
+		if _, still := (*wanted)[name]; !still && busy(name) {
+			put = true
+			next[name] = old
+		}
+	}
+	if !put {
+		c.renames.CompareAndSwap(wanted, nil)
+	}
+	return names.SetAliases(metrics.AgentName, next)
 }
 
 // now estimates the switch's clock: its last stamp, and the time since.

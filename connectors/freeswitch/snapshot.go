@@ -27,6 +27,8 @@ type snapshot struct {
 // channelRow is one row of "show channels as json".
 type channelRow struct {
 	UUID, Direction, Name, CallState string
+	Caller                           string `json:"cid_num"`
+	Dialled                          string `json:"dest"`
 }
 
 func newSnapshot() *snapshot {
@@ -168,7 +170,7 @@ func (t *Translator) Snapshot(s *snapshot) {
 		t.member(s, m, busy)
 	}
 	for _, l := range s.legs {
-		t.out = metrics.Event{At: s.at, Leg: metrics.IDString(l.UUID), Agent: t.devices[string(device([]byte(l.Name)))], Known: true}
+		t.out = metrics.Event{At: s.at, Leg: metrics.IDString(l.UUID), Agent: t.memory.phone(device([]byte(l.Name))), Known: true}
 		if l.Direction == "inbound" {
 			t.out.Direction = metrics.Inbound
 		} else {
@@ -179,7 +181,9 @@ func (t *Translator) Snapshot(s *snapshot) {
 				t.out.Agent = 0 // the queue's call, or an agent on standby
 			}
 		}
+		t.out.Caller = farEnd(&t.out, []byte(l.Caller), []byte(l.Dialled))
 		t.emit(metrics.LegStarted)
+		t.out.Caller = metrics.Caller{}
 		if l.CallState == "ACTIVE" || l.CallState == "HELD" {
 			t.emit(metrics.LegAnswered)
 		}

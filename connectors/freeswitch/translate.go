@@ -2,6 +2,7 @@ package freeswitch
 
 import (
 	"bytes"
+	"time"
 
 	"tallyd/connectors/freeswitch/eventsocket"
 	"tallyd/connectors/source"
@@ -13,15 +14,19 @@ type Translator struct {
 	// Counts may be read when no call is under way.
 	Counts source.Counts
 
-	names   *metrics.Names
-	sink    func(*metrics.Event)
-	in      eventsocket.Event
-	out     metrics.Event
-	core    []byte // the run of the switch that the last event came from
-	last    metrics.Millis
-	lost    bool                          // nothing is seen since last
-	devices map[string]metrics.AgentID    // whose phone it is, by user@host
-	entered map[metrics.ID]metrics.Millis // when a channel went into the queue application
+	names  *metrics.Names
+	sink   func(*metrics.Event)
+	in     eventsocket.Event
+	out    metrics.Event
+	memory memory
+	noted  func(*metrics.Event) // told of what the memory learns; nil where nobody keeps it
+	last   metrics.Millis
+	lost   bool // nothing is seen since last
+
+	clock *source.Clock // watches the switch's clock; nil where events come at another pace
+	read  time.Time     // when the event was read
+	step  time.Duration // by which the clock was set, for whoever looks
+
 	// QueuesLoaded is set when mod_callcenter was loaded: agents added at run
 	// time come back without an event, so only a snapshot shows them.
 	QueuesLoaded bool
@@ -30,14 +35,8 @@ type Translator struct {
 // NewTranslator returns a translator that hands each fact to sink, which must
 // not keep the pointer.
 func NewTranslator(names *metrics.Names, sink func(*metrics.Event)) *Translator {
-	return &Translator{names: names, sink: sink, devices: map[string]metrics.AgentID{}, entered: map[metrics.ID]metrics.Millis{}}
+	return &Translator{names: names, sink: sink, memory: newMemory()}
 }
-
-// maxEntered bounds what is remembered of channels on their way into a queue.
-const maxEntered = 1 << 14
-
-// maxDevices bounds what is learnt of agents' phones.
-const maxDevices = 1 << 16
 
 // Frame takes one frame; other frames than events are only counted.
 func (t *Translator) Frame(f *eventsocket.Frame) {
@@ -79,7 +78,8 @@ func (t *Translator) Last() metrics.Millis { return t.last }
 // Seen takes notice of a run of the switch at a moment, and tells the sink if
 // it is another than before or if it was out of sight. An empty run is unknown.
 func (t *Translator) Seen(core []byte, at metrics.Millis) {
-	restarted := len(core) > 0 && len(t.core) > 0 && !bytes.Equal(core, t.core)
+	run := metrics.MakeID(core)
+	restarted := !run.IsZero() && !t.memory.run.IsZero() && run != t.memory.run
 	if t.lost || restarted {
 		if !t.lost {
 			t.Lost()
@@ -88,8 +88,8 @@ func (t *Translator) Seen(core []byte, at metrics.Millis) {
 		t.sink(&t.out)
 		t.lost = false
 	}
-	if len(core) > 0 && !bytes.Equal(core, t.core) {
-		t.core = append(t.core[:0], core...)
+	if !run.IsZero() && run != t.memory.run {
+		t.remember(metrics.Event{Kind: noteRun, Leg: run})
 	}
 }
 
@@ -154,6 +154,12 @@ func (t *Translator) translate(k kind, offset int64) {
 		return
 	}
 	at := metrics.Millis(micros / 1000)
+	if t.clock != nil {
+		var step time.Duration
+		if at, step = t.clock.Take(at, t.read); step != 0 {
+			t.set(at, step)
+		}
+	}
 	t.Seen(in.Get(eventsocket.KeyCoreUUID), at)
 	t.last = at
 	t.out = metrics.Event{At: at, Offset: offset}
@@ -169,6 +175,13 @@ func (t *Translator) translate(k kind, offset int64) {
 	default:
 		t.channel(k)
 	}
+}
+
+// set takes that the switch's clock was set.
+func (t *Translator) set(at metrics.Millis, step time.Duration) {
+	t.step, t.lost = step, false
+	t.out = metrics.Event{Kind: metrics.ClockSet, At: at}
+	t.sink(&t.out)
 }
 
 func (t *Translator) emit(k metrics.Kind) {

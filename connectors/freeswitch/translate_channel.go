@@ -24,7 +24,8 @@ func (t *Translator) channel(k kind) {
 			out.Visit = t.id(eventsocket.KeyVarCCMemberUUID)
 			t.learn(in.Get(eventsocket.KeyChannelName), out.Agent)
 		} else {
-			out.Agent = t.devices[string(device(in.Get(eventsocket.KeyChannelName)))]
+			out.Agent = t.memory.phone(device(in.Get(eventsocket.KeyChannelName)))
+			out.Caller = farEnd(out, in.Get(eventsocket.KeyCallerCallerIDNumber), in.Get(eventsocket.KeyCallerDestinationNumber))
 		}
 		t.emit(metrics.LegStarted)
 	case channelExecute:
@@ -53,29 +54,45 @@ func (t *Translator) channel(k kind) {
 		if h := t.millis(eventsocket.KeyCallerChannelHangupTime); h > 0 {
 			out.At = h
 		}
-		delete(t.entered, out.Leg)
+		t.forgetEntry(out.Leg)
 		t.legEnd()
 		t.emit(metrics.LegEnded)
 	}
+}
+
+// farEnd is who is at the other end of an agent's leg: whom its phone called, or
+// who calls it.
+func farEnd(leg *metrics.Event, caller, dialled []byte) metrics.Caller {
+	switch {
+	case leg.Agent == 0:
+		return metrics.Caller{}
+	case leg.Direction == metrics.Inbound:
+		return metrics.MakeCaller(dialled)
+	}
+	return metrics.MakeCaller(caller)
 }
 
 // enter notes when a channel went into the queue application: under load
 // member-queue-start is stamped up to 0.9 s later, after the module's database
 // has had its turn.
 func (t *Translator) enter() {
-	if len(t.entered) < maxEntered {
-		t.entered[t.out.Leg] = t.out.At
+	t.remember(metrics.Event{Kind: noteEntry, Leg: t.out.Leg, Joined: t.out.At})
+}
+
+func (t *Translator) forgetEntry(leg metrics.ID) {
+	if _, ok := t.memory.entered[leg]; ok {
+		t.remember(metrics.Event{Kind: noteEntryOver, Leg: leg})
 	}
 }
 
 // joined is when the caller on a channel truly joined; 0 where only the report
 // tells.
 func (t *Translator) joined(leg metrics.ID, at metrics.Millis) metrics.Millis {
-	e, ok := t.entered[leg]
+	e, ok := t.memory.entered[leg]
 	if !ok {
 		return 0
 	}
-	delete(t.entered, leg)
+	t.forgetEntry(leg)
 	if at-e > maxEntryDelay {
 		return 0
 	}
@@ -106,10 +123,9 @@ func (t *Translator) legEnd() {
 // learn notes whose phone a channel or contact leads to.
 func (t *Translator) learn(channel []byte, a metrics.AgentID) {
 	d := device(channel)
-	if len(d) == 0 || a == 0 || t.devices[string(d)] == a || len(t.devices) >= maxDevices {
-		return
+	if len(d) > 0 && a != 0 && t.memory.phone(d) != a {
+		t.remember(metrics.Event{Kind: notePhone, Leg: metrics.MakeID(d), Agent: a})
 	}
-	t.devices[string(d)] = a
 }
 
 // device is the user@host of a channel's name ("sofia/internal/1001@host:6101")

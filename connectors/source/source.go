@@ -18,6 +18,12 @@ import (
 type Source interface {
 	Run(ctx context.Context) error
 	Health() Health
+	// Restore takes up what a journal kept of an earlier run; it comes before Run.
+	// After an error neither the source nor its tracker may be used.
+	Restore(Kept) error
+	// Rename says whom the switch's names of agents stand for from now on, all of
+	// those that stand for somebody. Any goroutine may call it.
+	Rename(aliases map[string]string)
 }
 
 // Counts tells what a stream held.
@@ -40,6 +46,9 @@ type Health struct {
 	Connects   int64
 	Overflowed int64 // facts or events dropped because counting fell behind
 	LastEvent  metrics.Millis
+	// ClockOff is how far the switch's clock is ahead of this machine's, in whole
+	// seconds.
+	ClockOff time.Duration
 }
 
 // Backoff is the pause between attempts to connect: it doubles from Min to Max,

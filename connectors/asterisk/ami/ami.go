@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"strconv"
 )
 
@@ -85,6 +86,12 @@ func (m *Message) Event() []byte { return m.Get("Event") }
 // Millis is when the event happened: the Timestamp that timestampevents=yes
 // adds, in seconds with a fraction; 0 where there is none.
 func (m *Message) Millis() int64 { return epochMillis(m.Get("Timestamp")) }
+
+// Restamp gives the message another moment, in milliseconds since 1970.
+func (m *Message) Restamp(ms int64) {
+	m.Received = ms
+	m.fields = slices.DeleteFunc(m.fields, func(f field) bool { return string(m.buf[f.key:f.colon]) == "Timestamp" })
+}
 
 // epochMillis reads seconds since 1970 with up to six decimals.
 func epochMillis(b []byte) int64 {

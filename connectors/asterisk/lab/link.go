@@ -16,6 +16,7 @@ type Link struct {
 	listener net.Listener
 	held     atomic.Bool // nothing gets through
 	down     atomic.Bool // new connections are refused
+	rewrite  atomic.Pointer[func([]byte) []byte]
 	mu       sync.Mutex
 	conns    map[net.Conn]bool
 	wg       sync.WaitGroup
@@ -53,7 +54,7 @@ func (l *Link) join(a, b net.Conn) {
 	l.mu.Lock()
 	l.conns[a], l.conns[b] = true, true
 	l.mu.Unlock()
-	carry := func(from, to net.Conn) {
+	carry := func(from, to net.Conn, back bool) {
 		defer func() {
 			from.Close()
 			to.Close()
@@ -67,8 +68,12 @@ func (l *Link) join(a, b net.Conn) {
 			for l.held.Load() {
 				time.Sleep(time.Millisecond)
 			}
+			out := buf[:n]
+			if change := l.rewrite.Load(); back && change != nil {
+				out = (*change)(out)
+			}
 			if n > 0 {
-				if _, err := to.Write(buf[:n]); err != nil {
+				if _, err := to.Write(out); err != nil {
 					return
 				}
 			}
@@ -77,8 +82,8 @@ func (l *Link) join(a, b net.Conn) {
 			}
 		}
 	}
-	l.wg.Go(func() { carry(a, b) })
-	l.wg.Go(func() { carry(b, a) })
+	l.wg.Go(func() { carry(a, b, false) })
+	l.wg.Go(func() { carry(b, a, true) })
 }
 
 // Cut breaks all connections; down refuses new ones, until it is cut again
@@ -91,6 +96,9 @@ func (l *Link) Cut(down bool) {
 		c.Close()
 	}
 }
+
+// Rewrite changes what comes back from the port, piece by piece as it comes.
+func (l *Link) Rewrite(change func([]byte) []byte) { l.rewrite.Store(&change) }
 
 // Hold lets nothing through, and later goes on, as a full network does.
 func (l *Link) Hold(on bool) { l.held.Store(on) }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"tallyd/connectors/source/records"
 	"tallyd/metrics"
 )
 
@@ -56,11 +57,21 @@ func TestReadFaults(t *testing.T) {
 	if err != nil || len(entries) != 2 || len(faults) != 2 {
 		t.Fatal(entries, faults, err)
 	}
-	if faults[0] != `line 3: "nonsense" is not time|id|queue|agent|event` || entries[1].Line != 5 || entries[1].Number(2) != 7 || entries[1].Arg(9) != "" {
+	if faults[0].In("queue_log") != `queue_log:3: "nonsense" is not time|id|queue|agent|event` || entries[1].Line != 5 || entries[1].Number(2) != 7 || entries[1].Arg(9) != "" {
 		t.Error(faults, entries)
 	}
-	if _, _, err := Read(strings.NewReader(strings.Repeat("x", 2*maxLine))); err == nil {
+	if _, _, err := Read(strings.NewReader(strings.Repeat("x", 2*records.MaxLine))); err == nil {
 		t.Error("a line without end was read")
+	}
+}
+
+// TestCutOff: a log may be copied while a line is being written.
+func TestCutOff(t *testing.T) {
+	const log = "1|a|q|NONE|ENTERQUEUE||5|1\n2|a|q|Al|CONNECT|1|b|1\n9|a|q|Al|ATTENDEDTRANSFER|BRIDGE|x|1|7|1\n"
+	for n := range len(log) {
+		if entries, _, err := Read(strings.NewReader(log[:n])); err == nil {
+			Record(entries, nil)
+		}
 	}
 }
 
@@ -83,23 +94,23 @@ func TestCompare(t *testing.T) {
 	}
 	counted := []metrics.Contact{
 		answered("c1", "PJSIP/1", metrics.ByAgent),
-		{Leg: "c2", Queue: "q", Outcome: metrics.Withdrawn, Joined: 100_500, Ended: 104_000},
+		{Leg: "c2", Visit: "c2", Queue: "q", Outcome: metrics.Withdrawn, Joined: 100_500, Ended: 104_000},
 		answered("c3", "PJSIP/2", metrics.ByAttendedTransfer),
 		answered("c4", "PJSIP/1", metrics.ByBlindTransfer),
-		{Leg: "c5", Queue: "q", Outcome: metrics.TimedOut, Joined: 100_500, Ended: 105_000},
+		{Leg: "c5", Visit: "c5", Queue: "q", Outcome: metrics.TimedOut, Joined: 100_500, Ended: 105_000},
 		answered("c6", "PJSIP/1", metrics.ByAgent),
-		{Leg: "c7", Queue: "q", Outcome: metrics.JoinRefused, Joined: 100_500, Ended: 100_500},
-		{Leg: "c8", Queue: "q", Outcome: metrics.Abandoned, Joined: 100_500, Ended: 104_000},
+		{Leg: "c7", Visit: "c7", Queue: "q", Outcome: metrics.JoinRefused, Joined: 100_500, Ended: 100_500},
+		{Leg: "c8", Visit: "c8", Queue: "q", Outcome: metrics.Abandoned, Joined: 100_500, Ended: 104_000},
 	}
 	names := map[string]string{"PJSIP/1": "Alice", "PJSIP/2": "Bob"}
-	r := Compare(Visits(entries), counted, func(a string) string { return names[a] })
+	r := records.Compare(Record(entries, nil), &records.Counted{Contacts: counted, Name: func(a string) string { return names[a] }}, records.Span{})
 	var got []string
 	for _, d := range r.Differences {
-		got = append(got, d.String())
+		got = append(got, d.In("queue_log"))
 	}
 	want := `line 1: visit c1 in queue q: ended_by: queue_log caller COMPLETECALLER, counted agent
 line 4: visit c2 in queue q: outcome: queue_log abandoned, counted withdrawn (a caller who is redirected while waiting is logged ABANDON)
-line 6: visit c3 in queue q: ended_by: queue_log agent COMPLETEAGENT, counted attended_transfer (an attended transfer by the manager interface may be logged as if a party had hung up)
+line 6: visit c3 in queue q: ended_by: queue_log agent COMPLETEAGENT, counted attended_transfer (an attended transfer may be logged as if a party had hung up, as Asterisk's threads come)
 line 9: visit c4 in queue q: ended_by: queue_log unknown, counted blind_transfer (queue_log has no end of this talk: the caller was redirected, or the switch stopped)
 line 11: visit c5 in queue q: wait: queue_log 9 s, counted 4500 ms
 line 13: visit c6 in queue q: agent: queue_log Bob, counted PJSIP/1

@@ -1,12 +1,13 @@
 package queuelog
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
+
+	"tallyd/connectors/source/records"
 )
 
 // Entry is one line: time|unique id|queue|member name|event|arguments….
@@ -21,7 +22,7 @@ type Entry struct {
 
 // Arg is the n-th argument, "" where there is none.
 func (e *Entry) Arg(n int) string {
-	if n < len(e.Args) {
+	if n >= 0 && n < len(e.Args) {
 		return e.Args[n]
 	}
 	return ""
@@ -33,39 +34,23 @@ func (e *Entry) Number(n int) int64 {
 	return v
 }
 
-// maxLine bounds a line; queue_log's have some 100 bytes.
-const maxLine = 64 << 10
-
 // ErrNoQueueLog: what was read is something else.
-var ErrNoQueueLog = errors.New("this is no queue_log: time|unique id|queue|agent|event|… in each line")
-
-// maxFaults is how many faulty lines a log may have.
-const maxFaults = 1000
+var ErrNoQueueLog = records.Foreign("this is no queue_log: time|unique id|queue|agent|event|… in each line")
 
 // Read reads a queue_log. Lines that are none of it are left out and told as
-// faults ("line 7: …"); the error is the reader's own, or ErrNoQueueLog.
-func Read(r io.Reader) (entries []Entry, faults []string, err error) {
-	lines := bufio.NewScanner(r)
-	lines.Buffer(make([]byte, 4096), maxLine)
-	for n := 1; lines.Scan(); n++ {
-		text := strings.TrimRight(lines.Text(), "\r")
-		if text == "" {
-			continue
-		}
+// faults; the error is the reader's own, or ErrNoQueueLog.
+func Read(in io.Reader) (entries []Entry, faults []records.Fault, err error) {
+	faults, err = records.Lines(in, func(n int, text string) error {
 		f := strings.Split(text, "|")
 		at, bad := strconv.ParseInt(f[0], 10, 64)
 		if bad != nil || len(f) < 5 {
-			faults = append(faults, fmt.Sprintf("line %d: %.40q is not time|id|queue|agent|event", n, text))
-			if len(faults) > maxFaults || len(faults) >= 20 && len(entries) == 0 {
-				return entries, faults[:min(len(faults), 5)], ErrNoQueueLog
-			}
-			continue
+			return fmt.Errorf("%.40q is not time|id|queue|agent|event", text)
 		}
 		k := eventField(f)
 		entries = append(entries, Entry{Line: n, At: at, ID: f[1], Queue: f[2], Agent: strings.Join(f[3:k], "|"), Event: f[k], Args: f[k+1:]})
-	}
-	err = lines.Err()
-	if err == nil && len(entries) == 0 {
+		return nil
+	})
+	if errors.Is(err, records.ErrForeign) {
 		err = ErrNoQueueLog
 	}
 	return entries, faults, err

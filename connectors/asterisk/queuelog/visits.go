@@ -17,6 +17,11 @@ type Visit struct {
 	connected int64
 	// Twice tells that two lines say how the talk ended, and differ.
 	Twice bool
+	// Linked tells that a transfer joined two calls by linking their bridges.
+	Linked bool
+	// Twin: another who consulted the same queue at the same time was replaced too;
+	// which line is about which of the two, the log does not tell.
+	Twin bool
 }
 
 // Visits puts the lines together, in order of entering.
@@ -58,6 +63,9 @@ func Visits(entries []Entry) []*Visit {
 			talking = end(talking, v, e, metrics.ByBlindTransfer, e.Number(2), e.Number(3))
 		case "ATTENDEDTRANSFER":
 			n := len(e.Args)
+			if v != nil {
+				v.Linked = n > 0 && e.Args[0] == "LINK"
+			}
 			talking = end(talking, v, e, metrics.ByAttendedTransfer, e.Number(n-3), e.Number(n-2))
 		case "ABANDON":
 			v.leave(e, metrics.Abandoned, 2)
@@ -80,13 +88,19 @@ var waits = map[string]int{"CONNECT": 0, "ABANDON": 2, "EXITWITHTIMEOUT": 2, "EX
 // standsIn finds the visit of a caller whom a transfer put into the place of the
 // one who had joined: another unique id, the same queue, and just as long ago.
 func standsIn(all []*Visit, ends map[string]bool, e *Entry, waited int64) *Visit {
+	var found *Visit
 	for i := len(all) - 1; i >= 0; i-- {
 		v := all[i]
-		if off := e.At - waited - v.Joined; v.Queue == e.Queue && !ends[v.ID] && v.Outcome == metrics.InProgress && off >= -1 && off <= 1 {
-			return v
+		if off := e.At - waited - v.Joined; v.Queue != e.Queue || ends[v.ID] || v.Outcome != metrics.InProgress || off < -1 || off > 1 {
+			continue
 		}
+		if found != nil {
+			found.Twin, v.Twin = true, true
+			continue
+		}
+		found = v
 	}
-	return nil
+	return found
 }
 
 func (v *Visit) leave(e *Entry, o metrics.Outcome, wait int) {
