@@ -1,10 +1,8 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -16,12 +14,20 @@ import (
 type ContactQuery struct {
 	// From and To are local midnight and now where they are zero.
 	From, To time.Time
+	Kind     string   // visit or call; "": visit
 	Switch   string   // "": every
-	Queue    string   // "": every
-	Agent    string   // who answered; "": every
+	Queues   []string // none: every
+	Agent    string   // who answered, or whose call it is; "": every
 	Outcomes []string // none: every
+	// Caller is the number at the other end, as the switch writes it; "": every. It
+	// is compared by its keyed hash: numbers are not kept.
+	Caller string
+	// Unseen asks for the spans in which switches could not be seen, too.
+	Unseen bool
 	// Limit bounds the answer; 0 is DefaultContacts, MaxContacts the most.
 	Limit int
+	// After is the Next of the page before; nil for the first page.
+	After *ContactPlace
 }
 
 // The bounds of an answer's length.
@@ -30,104 +36,112 @@ const (
 	MaxContacts     = 10_000
 )
 
-// Contact is the evidence of one visit, as published. The caller is masked.
-type Contact struct {
-	ID       string         `json:"id"`
-	Switch   string         `json:"switch"`
-	Queue    string         `json:"queue"`
-	Agent    string         `json:"agent,omitempty"`
-	Caller   string         `json:"caller"`
-	Outcome  string         `json:"outcome"`
-	EndedBy  string         `json:"ended_by,omitempty"`
-	Joined   metrics.Millis `json:"joined_ms"`
-	Answered metrics.Millis `json:"answered_ms,omitempty"`
-	Ended    metrics.Millis `json:"ended_ms"`
-	Wait     metrics.Millis `json:"wait_ms"`
-	Talk     metrics.Millis `json:"talk_ms"`
-	Hold     metrics.Millis `json:"hold_ms"`
-	Holds    int            `json:"holds"`
-	Offers   int            `json:"offers"`
-	Partial  bool           `json:"partial,omitempty"` // the beginning was not seen
-	Unseen   bool           `json:"unseen,omitempty"`  // the end was not seen
+// ContactList is an answer: contacts in the order in which they ended.
+type ContactList struct {
+	// All that ended before Complete are known; of what ended since, some may not be
+	// concluded yet.
+	Complete Moment    `json:"complete_until"`
+	Contacts []Contact `json:"contacts"`
+	// Unseen is when switches could not be seen in the span: who came and went then
+	// is not among the contacts. It is on the first page, if it is asked for.
+	Unseen []Gap `json:"unseen,omitempty"`
+	// Next is where the next page begins; nil after the last one.
+	Next *ContactPlace `json:"next,omitempty"`
 }
 
-// ContactOf is a contact as published.
-func ContactOf(c *metrics.Contact) Contact {
-	out := Contact{
-		ID: c.Visit, Switch: c.Switch, Queue: c.Queue, Agent: c.Agent, Caller: c.Caller, Outcome: c.Outcome.String(),
-		Joined: c.Joined, Answered: c.Answered, Ended: c.Ended, Wait: c.Wait(), Talk: c.Talk(), Hold: c.Hold,
-		Holds: c.Holds, Offers: c.Offers, Partial: c.Partial, Unseen: c.Unseen,
-	}
-	if c.Outcome == metrics.Answered {
-		out.EndedBy = c.EndedBy.String()
-	}
-	return out
-}
+// conclusion is how long after a visit's end it may become clear that it has
+// ended, and how.
+const conclusion metrics.Millis = 40_000
 
-// Contacts lists the contacts of closed intervals in the order in which they
-// ended. Those of the interval that is still open follow when it is sealed: all
-// that ended before complete are there.
-func (s *Service) Contacts(ctx context.Context, q ContactQuery) (out []Contact, complete Moment, err error) {
+// Contacts lists contacts, a page at a time.
+func (s *Service) Contacts(ctx context.Context, q ContactQuery) (*ContactList, error) {
 	want, err := s.contactQuery(&q)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	windows := s.windows()
+	out := &ContactList{Complete: Moment(metrics.MillisOf(s.Now())), Contacts: []Contact{}}
+	var recent []metrics.Contact // read before the moment: what is handed over meanwhile is found there
+	for i := range s.cfg.Sources {
+		src := &s.cfg.Sources[i]
+		if want.Switch != "" && want.Switch != src.Name {
+			continue
+		}
+		recent = append(recent, src.Tracker.Concluded()...)
+		if now := src.Tracker.Live.Now(); now != 0 {
+			out.Complete = min(out.Complete, Moment(now-conclusion))
+		}
+	}
 	m, err := s.cfg.Intake.moment(nil)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	defer m.close()
+	var unstored []metrics.Contact
+	for _, p := range m.pending {
+		unstored = append(unstored, p.Contacts...)
+	}
+	unstored = append(unstored, recent...)
+
+	if q.Unseen && q.After == nil {
+		if out.Unseen, err = s.unseen(ctx, m, &want); err != nil {
+			return nil, err
+		}
+	}
+	newest := newestOf(unstored)
+	limit := want.Limit
+	want.Limit++ // one more tells whether there are more
 	var list []metrics.Contact
+	var last *metrics.Contact // what is stored was read up to here
 	if m.stored != nil {
+		read := 0
 		for c, err := range m.stored.Contacts(ctx, want) {
 			if err != nil {
-				return nil, 0, err
+				return nil, err
 			}
-			list = append(list, c)
-		}
-	}
-	for _, p := range m.pending {
-		for i := range p.Contacts {
-			if want.Match(&p.Contacts[i]) {
-				list = append(list, p.Contacts[i])
+			if read++; read == want.Limit {
+				out.Next = placeOf(last)
+				break
+			}
+			last = &c
+			if _, again := newest[idOf(&c)]; !again {
+				list = append(list, c)
 			}
 		}
 	}
-	complete = Moment(interval(s.Now()).Start())
-	for _, w := range open(windows, m.through, 0, math.MaxInt64) {
-		if want.Switch == "" || want.Switch == w.source.Name {
-			complete = min(complete, Moment(w.window.Interval.Start()))
+	for i := range unstored {
+		c := &unstored[i]
+		if newest[idOf(c)] == i && want.Match(c) && (out.Next == nil || storage.Compare(c, last) <= 0) {
+			list = append(list, *c)
 		}
 	}
-	return published(list, want.Limit), complete, nil
+	slices.SortFunc(list, func(a, b metrics.Contact) int { return storage.Compare(&a, &b) })
+	if len(list) > limit {
+		list = list[:limit]
+		out.Next = placeOf(&list[limit-1])
+	}
+	for i := range list {
+		out.Contacts = append(out.Contacts, ContactOf(&list[i]))
+	}
+	return out, addPaths(m.stored, unstored, out.Contacts)
 }
 
-// published sorts, leaves the older of two records of one visit out (the later
-// in the list is the one on its way to the store), and cuts.
-func published(list []metrics.Contact, limit int) []Contact {
-	type id struct {
-		sw, visit string
-		joined    metrics.Millis
-	}
-	latest := map[id]int{}
+// contactID tells contacts apart.
+type contactID struct {
+	kind      metrics.ContactKind
+	sw, visit string
+	joined    metrics.Millis
+}
+
+func idOf(c *metrics.Contact) contactID { return contactID{c.Kind, c.Switch, c.Visit, c.Joined} }
+
+// newestOf finds the latest record of each contact. It replaces the earlier ones in
+// the list, and those that are stored.
+func newestOf(list []metrics.Contact) map[contactID]int {
+	at := make(map[contactID]int, len(list))
 	for i := range list {
-		latest[id{list[i].Switch, list[i].Visit, list[i].Joined}] = i
+		at[idOf(&list[i])] = i
 	}
-	kept := make([]metrics.Contact, 0, len(latest))
-	for i := range list {
-		if latest[id{list[i].Switch, list[i].Visit, list[i].Joined}] == i {
-			kept = append(kept, list[i])
-		}
-	}
-	slices.SortFunc(kept, func(a, b metrics.Contact) int {
-		return cmp.Or(cmp.Compare(a.Ended, b.Ended), cmp.Compare(a.Switch, b.Switch), cmp.Compare(a.Visit, b.Visit), cmp.Compare(a.Joined, b.Joined))
-	})
-	out := make([]Contact, min(len(kept), limit))
-	for i := range out {
-		out[i] = ContactOf(&kept[i])
-	}
-	return out
+	return at
 }
 
 func (s *Service) contactQuery(q *ContactQuery) (storage.ContactQuery, error) {
@@ -144,9 +158,16 @@ func (s *Service) contactQuery(q *ContactQuery) (storage.ContactQuery, error) {
 	if q.Limit < 0 || q.Limit > MaxContacts {
 		return none, fmt.Errorf("limit %d is not between 0 and %d", q.Limit, MaxContacts)
 	}
-	want := storage.ContactQuery{From: metrics.MillisOf(q.From), To: metrics.MillisOf(q.To), Switch: q.Switch, Queue: q.Queue, Agent: q.Agent, Limit: q.Limit}
+	want := storage.ContactQuery{From: metrics.MillisOf(q.From), To: metrics.MillisOf(q.To), Switch: q.Switch, Queues: q.Queues, Agent: q.Agent, Limit: q.Limit}
 	if want.Limit == 0 {
 		want.Limit = DefaultContacts
+	}
+	if q.Kind != "" {
+		i := slices.Index(metrics.ContactKindNames(), q.Kind)
+		if i < 0 {
+			return none, fmt.Errorf("kind %q is neither visit nor call", q.Kind)
+		}
+		want.Kind = metrics.ContactKind(i)
 	}
 	names := metrics.OutcomeNames()
 	for _, o := range q.Outcomes {
@@ -155,6 +176,12 @@ func (s *Service) contactQuery(q *ContactQuery) (storage.ContactQuery, error) {
 			return none, fmt.Errorf("outcome %q is not known", o)
 		}
 		want.Outcomes = append(want.Outcomes, metrics.Outcome(i))
+	}
+	if q.Caller != "" {
+		want.Caller = metrics.CallerHash(s.cfg.CallerKey, s.cfg.Numbers.Normalise(metrics.MakeCaller([]byte(q.Caller))))
+	}
+	if a := q.After; a != nil {
+		want.After = &metrics.Contact{Kind: want.Kind, Ended: a.Ended, Switch: a.Switch, Visit: a.ID, Joined: a.Joined}
 	}
 	return want, nil
 }

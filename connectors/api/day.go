@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tallyd/metrics"
+	"tallyd/metrics/calendar"
 	"tallyd/storage"
 )
 
@@ -17,8 +18,10 @@ type DayWatch struct {
 	inbox *inbox
 	kpis  map[string][]*metrics.KPI
 
-	from   metrics.Interval
-	sealed *sums // nil before the first look
+	from    metrics.Interval
+	since   time.Time // when anything was counted first
+	sealed  *sums     // nil before the first look
+	forgets int64     // after how many forgettings sealed was read
 	// prints tell an open row that changed from one that did not.
 	prints, before map[rowID]uint64
 	// told is when a row was last returned: the time that an agent spends in a
@@ -58,7 +61,9 @@ func (s *Service) WatchDay() *DayWatch {
 func (w *DayWatch) Close() { w.s.cfg.Intake.unwatch(w.inbox) }
 
 // Row is the row of a name without any data.
-func (w *DayWatch) Row(kind, name string) KPIRow { return w.s.row(kind, name, nil, w.kpis[kind], 0) }
+func (w *DayWatch) Row(kind, name string) KPIRow {
+	return w.s.row(kind, name, nil, w.kpis[kind], 0, shifts{})
+}
 
 // Changed returns the rows that counted something since the last call, every ten
 // seconds those in which only the time of the present state runs on, and every
@@ -69,9 +74,12 @@ func (w *DayWatch) Changed(ctx context.Context) (*DayChange, error) {
 	from := interval(midnight(now, w.s.cfg.Zone))
 	dirty := map[metrics.Key]*metrics.Rollup{}
 	through := map[string]metrics.Interval{}
-	if w.sealed == nil || w.from != from {
+	if w.sealed == nil || w.from != from || w.forgets != w.s.cfg.Intake.forgets.Load() {
 		var err error
 		if through, err = w.load(ctx, from); err != nil {
+			return nil, err
+		}
+		if w.since, err = w.s.since(ctx); err != nil {
 			return nil, err
 		}
 		for k := range w.sealed.rows {
@@ -116,7 +124,7 @@ func (w *DayWatch) Changed(ctx context.Context) (*DayChange, error) {
 	for key := range dirty {
 		w.told[key] = now
 	}
-	return w.change(dirty), nil
+	return w.change(dirty, now), nil
 }
 
 // merged adds a rollup to a sum that may be nil, and then is the rollup.
@@ -130,6 +138,7 @@ func merged(sum, r *metrics.Rollup) *metrics.Rollup {
 
 // load reads the day's sealed sums, at the start and at midnight.
 func (w *DayWatch) load(ctx context.Context, from metrics.Interval) (map[string]metrics.Interval, error) {
+	forgets := w.s.cfg.Intake.forgets.Load()
 	m, err := w.s.cfg.Intake.moment(w.inbox)
 	if err != nil {
 		return nil, err
@@ -148,7 +157,7 @@ func (w *DayWatch) load(ctx context.Context, from metrics.Interval) (map[string]
 	for _, p := range m.pending {
 		sealed.addSealed(p, from, math.MaxInt64)
 	}
-	w.from, w.sealed = from, sealed
+	w.from, w.sealed, w.forgets = from, sealed, forgets
 	clear(w.prints)
 	return m.through, nil
 }
@@ -216,14 +225,18 @@ func (w *DayWatch) merge(windows []openWindow, dirty map[metrics.Key]*metrics.Ro
 	}
 }
 
-func (w *DayWatch) change(dirty map[metrics.Key]*metrics.Rollup) *DayChange {
+func (w *DayWatch) change(dirty map[metrics.Key]*metrics.Rollup, now time.Time) *DayChange {
 	out := &DayChange{From: Moment(w.from.Start())}
+	people, day := w.s.cfg.Roster(), calendar.Period{From: w.from.Start().Time(), To: now}
+	if w.since.After(day.From) {
+		day.From = w.since
+	}
 	for _, key := range sortedKeys(dirty) {
 		switch key.Kind {
 		case metrics.QueueRow:
-			out.Queues = append(out.Queues, w.s.row(Queues, key.Name, dirty[key], w.kpis[Queues], 0))
+			out.Queues = append(out.Queues, w.s.row(Queues, key.Name, dirty[key], w.kpis[Queues], 0, shifts{}))
 		case metrics.AgentRow:
-			out.Agents = append(out.Agents, w.s.row(Agents, key.Name, dirty[key], w.kpis[Agents], 0))
+			out.Agents = append(out.Agents, w.s.row(Agents, key.Name, dirty[key], w.kpis[Agents], 0, dayShifts(people, key.Name, day, dirty[key])))
 		}
 	}
 	return out

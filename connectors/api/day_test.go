@@ -44,7 +44,7 @@ func TestDayWatch(t *testing.T) {
 		case 3:
 			s.call(name, name, metrics.Millis(random.IntN(40_000)), metrics.Millis(random.IntN(900_000)))
 		case 4:
-			if err := l.intake.storeAll(); err != nil {
+			if err := l.intake.Flush(); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tallyd/metrics"
@@ -30,12 +31,19 @@ type Intake struct {
 
 	mu      sync.Mutex // never held across I/O: trackers wait for it
 	pending []*metrics.Sealed
+	// after is what a pending one waits for before it is stored, stored the number
+	// of the latest one that is.
+	after  map[*metrics.Sealed]func(context.Context)
+	stored map[string]uint64
 	// through is the latest interval that each switch handed over. Its tracker
 	// still shows the window for a moment after that.
 	through  map[string]metrics.Interval
 	watchers []*inbox
+	// forgotten are people whom what is handed over may still be about.
+	forgotten []*storage.Forgetting
 
-	wake chan struct{}
+	forgets atomic.Int64 // counts them
+	wake    chan struct{}
 }
 
 // inbox is what was handed over since somebody last looked; Intake.mu guards it.
@@ -47,14 +55,25 @@ func NewIntake(store *storage.Store, log *slog.Logger) *Intake {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Intake{store: store, log: log, through: map[string]metrics.Interval{}, wake: make(chan struct{}, 1)}
+	return &Intake{store: store, log: log, through: map[string]metrics.Interval{}, wake: make(chan struct{}, 1),
+		after: map[*metrics.Sealed]func(context.Context){}, stored: map[string]uint64{}}
 }
 
 // Take receives a sealed interval, which then is the intake's. It is meant for a
 // tracker's Options.Sealed and never waits for the disk.
-func (in *Intake) Take(s *metrics.Sealed) {
+func (in *Intake) Take(s *metrics.Sealed) { in.TakeAfter(s, nil) }
+
+// TakeAfter is Take for what must not be stored before something has happened: a
+// journal must know the events of what the store has.
+func (in *Intake) TakeAfter(s *metrics.Sealed, happened func(context.Context)) {
 	in.mu.Lock()
+	for _, f := range in.forgotten {
+		s = forgetIn(s, f)
+	}
 	in.pending = append(in.pending, s)
+	if happened != nil {
+		in.after[s] = happened
+	}
 	if !s.Correction {
 		in.through[s.Switch] = s.Interval
 	}
@@ -66,6 +85,29 @@ func (in *Intake) Take(s *metrics.Sealed) {
 	case in.wake <- struct{}{}:
 	default:
 	}
+}
+
+// Stored tells whether everything is stored that a switch handed over up to a
+// number.
+func (in *Intake) Stored(sw string, number uint64) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.stored[sw] < number {
+		return false
+	}
+	for _, s := range in.pending {
+		if s.Switch == sw || s.Switch == metrics.AllSwitches {
+			return false
+		}
+	}
+	return true
+}
+
+// WasStored notes what an earlier run has stored of a switch.
+func (in *Intake) WasStored(sw string, number uint64) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.stored[sw] = number
 }
 
 // Pending is how many intervals wait for the store: more than one for long means
@@ -85,22 +127,28 @@ const (
 // trackers must have stopped before the context ends. An error says what could
 // not be stored.
 func (in *Intake) Run(ctx context.Context) error {
-	retry := firstRetry
+	retry, said := firstRetry, ""
 	for {
-		err := in.storeAll()
+		err := in.storeAll(ctx)
 		if err == nil {
-			retry = firstRetry
+			if said != "" {
+				in.log.Info("intervals are stored again")
+			}
+			retry, said = firstRetry, ""
 			select {
 			case <-ctx.Done():
-				return in.storeAll()
+				return in.storeRest()
 			case <-in.wake:
 			}
 			continue
 		}
-		in.log.Error("an interval cannot be stored, it is kept in memory", "err", err, "pending", in.Pending(), "retry", retry)
+		if said != err.Error() { // once, however long it lasts
+			in.log.Error("an interval cannot be stored, it is kept in memory until it can", "err", err)
+			said = err.Error()
+		}
 		select {
 		case <-ctx.Done():
-			if err := in.storeAll(); err != nil {
+			if err := in.storeRest(); err != nil {
 				return fmt.Errorf("%d intervals are lost: %w", in.Pending(), err)
 			}
 			return nil
@@ -110,8 +158,19 @@ func (in *Intake) Run(ctx context.Context) error {
 	}
 }
 
+// Flush stores what is pending; for before Run, which does so by itself.
+func (in *Intake) Flush() error { return in.storeAll(context.Background()) }
+
+// storeRest is the last storeAll.
+func (in *Intake) storeRest() error {
+	if in.store != nil {
+		in.store.UseReserve()
+	}
+	return in.storeAll(context.Background())
+}
+
 // storeAll stores what is pending, in order.
-func (in *Intake) storeAll() error {
+func (in *Intake) storeAll(ctx context.Context) error {
 	if in.store == nil {
 		return nil
 	}
@@ -121,9 +180,13 @@ func (in *Intake) storeAll() error {
 		if len(in.pending) > 0 {
 			first = in.pending[0]
 		}
+		happened := in.after[first]
 		in.mu.Unlock()
 		if first == nil {
 			return nil
+		}
+		if happened != nil {
+			happened(ctx)
 		}
 		if err := in.storeOne(first); err != nil {
 			return err
@@ -141,6 +204,8 @@ func (in *Intake) storeOne(s *metrics.Sealed) error {
 	}
 	in.mu.Lock()
 	in.pending = slices.Delete(in.pending, 0, 1)
+	delete(in.after, s)
+	in.stored[s.Switch] = max(in.stored[s.Switch], s.Number)
 	in.mu.Unlock()
 	return nil
 }

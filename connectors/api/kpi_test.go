@@ -57,7 +57,7 @@ func TestKPISpans(t *testing.T) {
 		fs.call("support", "1001", 5_000, 10_000)
 		l.pass(metrics.IntervalLength - 15_000)
 	}
-	if err := l.intake.storeAll(); err != nil {
+	if err := l.intake.Flush(); err != nil {
 		t.Fatal(err)
 	}
 	l.want(l.row(KPIQuery{Kind: Queues}, "support"), "answered", 8)
@@ -106,7 +106,12 @@ func TestKPIFaults(t *testing.T) {
 		q    KPIQuery
 		want string
 	}{
-		{KPIQuery{Kind: "team"}, `kind "team" is none of queue, agent, site`},
+		{KPIQuery{Kind: "trunk"}, `kind "trunk" is none of queue, agent, team, role, site`},
+		{KPIQuery{Kind: Teams}, `there is no roster, and so no team is known`},
+		{KPIQuery{Kind: Queues, Step: "minute"}, `step "minute" is none of hour, shift, day, week, month`},
+		{KPIQuery{Kind: Queues, Step: "shift"}, `step "shift" needs a roster with shifts`},
+		{KPIQuery{Kind: Queues, Step: "hour", From: at.AddDate(-20, 0, 0)}, `the span has more than 100000 periods of step "hour": ask for a shorter one`},
+		{KPIQuery{Kind: Queues, KPIs: []string{"utilisation"}}, `kpi "utilisation" is not a figure of a row of kind "queue"`},
 		{KPIQuery{Kind: Queues, KPIs: []string{"sl"}}, `kpi "sl" is not in the catalogue`},
 		{KPIQuery{Kind: Queues, KPIs: []string{"occupancy"}}, `kpi "occupancy" is not a figure of a row of kind "queue"`},
 		{KPIQuery{Kind: Queues, From: at, To: at}, `the span from 2026-09-30T16:00:00Z to 2026-09-30T16:00:00Z is empty`},

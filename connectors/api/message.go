@@ -110,12 +110,15 @@ type SwitchHealth struct {
 	// Missing says, in words for people, what cannot be seen although the switch
 	// is connected.
 	Missing []string `json:"missing,omitempty"`
+	// ClockOff is how far the switch's clock is ahead of the daemon's, in whole
+	// seconds: everything counts at the time that the switch says it is.
+	ClockOff int64 `json:"clock_off_ms,omitempty"`
 }
 
 // Equal tells whether nothing differs.
 func (h SwitchHealth) Equal(o SwitchHealth) bool {
 	return h.Name == o.Name && h.Connected == o.Connected && h.Observed == o.Observed && h.Since == o.Since && h.Gaps == o.Gaps &&
-		h.Unobserved == o.Unobserved && h.Error == o.Error && slices.Equal(h.Missing, o.Missing)
+		h.Unobserved == o.Unobserved && h.Error == o.Error && h.ClockOff == o.ClockOff && slices.Equal(h.Missing, o.Missing)
 }
 
 // Figures are the day's figures of an agent or queue: Counters that are not 0,
@@ -137,6 +140,19 @@ type Heartbeat struct {
 	EveryMS  int64          `json:"every_ms"`
 	Switches []SwitchHealth `json:"switches"`
 	Pending  int            `json:"pending"` // intervals that wait for the store
+	// Store tells how the store fares; nil where nothing is stored.
+	Store *StoreHealth `json:"store,omitempty"`
+	// Records tells how far the streams of rollups and contacts are; nil where
+	// nothing is stored.
+	Records *RecordsHealth `json:"records,omitempty"`
+}
+
+// RecordsHealth is how the streams of rollups and contacts fare.
+type RecordsHealth struct {
+	// Number is the record number up to which everything is in the streams.
+	Number uint64 `json:"number"`
+	// Problem is why they do not get what waits for them; "" where they do.
+	Problem string `json:"problem,omitempty"`
 }
 
 // Roster is a page of all agents' or queues' present states, in the order of

@@ -186,7 +186,7 @@ func (s *Service) Health() []SwitchHealth {
 		if src.Health != nil {
 			now := src.Health()
 			h.Connected, h.Gaps, h.Unobserved, h.Error = now.Connected, now.Gaps, now.Unobserved.Milliseconds(), now.Error
-			h.Missing = now.Missing
+			h.Missing, h.ClockOff = now.Missing, now.ClockOff.Milliseconds()
 			h.Since = Moment(metrics.MillisOf(now.Since))
 			if now.Since.IsZero() {
 				h.Since = 0

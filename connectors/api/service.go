@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"tallyd/metrics"
+	"tallyd/metrics/calendar"
+	"tallyd/metrics/roster"
 	"tallyd/storage"
 )
 
@@ -26,6 +28,9 @@ type Health struct {
 	Unobserved time.Duration
 	Error      string   // why it is not connected
 	Missing    []string // what cannot be seen although it is
+	// ClockOff is how far the switch's clock is ahead of this machine's, in whole
+	// seconds.
+	ClockOff time.Duration
 }
 
 // Config says what there is to ask about. The zero value of every field but
@@ -36,6 +41,12 @@ type Config struct {
 	Zone *time.Location
 	// Store holds what was sealed; nil for none.
 	Store *storage.Store
+	// StoreHealth tells how it fares; nil where nobody knows.
+	StoreHealth func() *StoreHealth
+	// CallerKey keys the callers' hashes; a backup has it.
+	CallerKey []byte
+	// Numbers says how callers' numbers are written.
+	Numbers metrics.Numbers
 	// Intake is what the trackers hand their sealed intervals to; nil where
 	// nothing is sealed while this service is asked.
 	Intake  *Intake
@@ -43,8 +54,13 @@ type Config struct {
 	// People counts the states of agents with logins at several switches; nil
 	// where there are none.
 	People *metrics.People
+	// Roster gives the roster of the moment; nil, or giving nil, where there is
+	// none.
+	Roster func() *roster.Roster
 	// Queue gives a queue's settings by its name.
 	Queue func(name string) metrics.QueueSettings
+	// Group gives the group of queues that a queue is in; nil for one of its own.
+	Group func(queue string) metrics.QueueGroup
 	// Now is the clock.
 	Now func() time.Time
 }
@@ -69,6 +85,9 @@ func New(c Config) *Service {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Roster == nil {
+		c.Roster = func() *roster.Roster { return nil }
+	}
 	if c.Intake == nil {
 		c.Intake = NewIntake(c.Store, nil)
 	}
@@ -86,16 +105,8 @@ func (s *Service) Now() time.Time { return s.cfg.Now() }
 // Pending is how many sealed intervals wait for the store.
 func (s *Service) Pending() int { return s.cfg.Intake.Pending() }
 
-// midnight is the beginning of the local day that holds t. Where the clock jumps
-// over midnight, the day begins where it lands.
-func midnight(t time.Time, zone *time.Location) time.Time {
-	y, m, d := t.In(zone).Date()
-	start := time.Date(y, m, d, 0, 0, 0, 0, zone)
-	if start.Day() != d {
-		start = start.Add(time.Hour)
-	}
-	return start
-}
+// midnight is the beginning of the local day that holds t.
+func midnight(t time.Time, zone *time.Location) time.Time { return calendar.Day.Begin(t.In(zone)) }
 
 // interval is the rollup interval that holds t.
 func interval(t time.Time) metrics.Interval { return metrics.IntervalOf(metrics.MillisOf(t)) }

@@ -19,7 +19,7 @@ func (s *Service) together(windows []openWindow, from, to metrics.Interval) []*m
 	}
 	var open []metrics.OpenSpans
 	for _, w := range windows {
-		if spans := w.source.Tracker.Spans(w.window); len(spans) > 0 {
+		if spans := w.source.Tracker.SharedSpans(w.window); len(spans) > 0 {
 			open = append(open, metrics.OpenSpans{Switch: w.source.Name, Interval: w.window.Interval, Spans: spans})
 		}
 	}

@@ -80,7 +80,7 @@ func TestTogether(t *testing.T) {
 					delete(talks[s], name)
 				}
 			case 5:
-				if err := l.intake.storeAll(); err != nil {
+				if err := l.intake.Flush(); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -112,6 +112,13 @@ func TestTogether(t *testing.T) {
 			if t.Failed() {
 				t.FailNow()
 			}
+		}
+		if err := l.intake.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		x, err := Verify(context.Background(), l.store, 0, 1<<40, nil)
+		if err != nil || x.Different != 0 || x.Intervals < 10 || x.Skipped != 0 {
+			t.Errorf("seed %d: counted once more: %+v, %v", seed, x, err)
 		}
 	}
 }

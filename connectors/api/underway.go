@@ -6,7 +6,7 @@ import "tallyd/metrics"
 // is not in the counters yet: a state is counted when it ends, and at the end of
 // each interval. What is added for a moment in which the tracker counts may be
 // off by that change; it is shown, never stored. It calls add with a rollup for
-// each such agent, which add may keep.
+// each such agent and interval, which add may keep.
 func (s *Service) underway(from, to metrics.Interval, add func(*metrics.Rollup)) {
 	for i := range s.cfg.Sources {
 		src := &s.cfg.Sources[i]
@@ -28,11 +28,15 @@ func (s *Service) underway(from, to metrics.Interval, add func(*metrics.Rollup))
 			if _, several := src.Tracker.Underway(metrics.AgentID(id)); several {
 				continue // together adds it
 			}
-			r := metrics.Rollup{Switch: src.Name, Interval: metrics.IntervalOf(begin), Kind: metrics.AgentRow,
-				Name: names.Name(metrics.AgentName, uint32(id))}
-			r.Values[a.State.Counter()] = int64(now - begin)
-			r.Values[metrics.LoggedInTime] = int64(now - begin)
-			add(&r)
+			for begin < now { // it may reach over a border
+				in := metrics.IntervalOf(begin)
+				end := min(in.End(), now)
+				r := metrics.Rollup{Switch: src.Name, Interval: in, Kind: metrics.AgentRow, Name: names.Name(metrics.AgentName, uint32(id))}
+				r.Values[a.State.Counter()] = int64(end - begin)
+				r.Values[metrics.LoggedInTime] = int64(end - begin)
+				add(&r)
+				begin = end
+			}
 		}
 	}
 }

@@ -30,7 +30,9 @@ type Config struct {
 	// Credentials is the file to log in to an external server with; "" where
 	// none is needed or URL holds it.
 	Credentials string
-	Logger      *slog.Logger
+	// Streams says how the streams of rollups and contacts are made.
+	Streams Streams
+	Logger  *slog.Logger
 }
 
 // Bus publishes. Run does the work; the other methods may be called from any
@@ -93,7 +95,8 @@ func (b *Bus) Run(ctx context.Context) error {
 	states := newStates(b, nc)
 	figures := newFigures(b, nc)
 	defer figures.watch.Close()
-	pulse := &pulse{bus: b, nc: nc}
+	records := newRecords(b, nc)
+	pulse := &pulse{bus: b, nc: nc, records: records}
 	answers := &answers{bus: b, states: states, figures: figures, pulse: pulse}
 	sub, err := nc.Subscribe(b.subjects.join(snapshotWord, ">"), answers.handle)
 	if err != nil {
@@ -103,12 +106,21 @@ func (b *Bus) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if nc.IsConnected() {
+		// Whoever asks from now on is answered: the server knows of it.
+		flushing, done := context.WithTimeout(ctx, readyWithin)
+		if err := nc.FlushWithContext(flushing); err != nil && ctx.Err() == nil {
+			b.cfg.Logger.Warn("nats does not answer", "err", err)
+		}
+		done()
+	}
 	close(b.ready)
 
 	var running sync.WaitGroup
 	running.Go(func() { states.run(ctx) })
 	running.Go(func() { figures.run(ctx) })
 	running.Go(func() { pulse.run(ctx) })
+	running.Go(func() { records.run(ctx) })
 	<-ctx.Done()
 	running.Wait()
 	_ = sub.Unsubscribe() // the connection goes anyway
@@ -161,7 +173,9 @@ func (b *Bus) connect() (nc *nats.Conn, stop func(), err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	nc, err = nats.Connect("", append(options, nats.InProcessServer(srv), nats.UserInfo(srv.internal.user, srv.internal.password))...)
+	options = append(options, nats.InProcessServer(srv), nats.UserInfo(srv.internal.user, srv.internal.password),
+		nats.Timeout(readyWithin)) // on a busy box the usual two seconds may not do
+	nc, err = nats.Connect("", options...)
 	if err != nil {
 		srv.stop()
 		return nil, nil, fmt.Errorf("nats: the embedded server cannot be reached: %w", err)

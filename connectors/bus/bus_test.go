@@ -240,7 +240,7 @@ func TestQueries(t *testing.T) {
 	if err != nil || a.V != api.Schema || len(a.Rows) != 1 || *a.Rows[0].KPIs["offered"] != 1 {
 		t.Errorf("the answer is %+v, error %v", a, err)
 	}
-	if _, err := c.KPI(t.Context(), KPIRequest{Kind: "team"}); err == nil || err.Error() != `kind "team" is none of queue, agent, site` {
+	if _, err := c.KPI(t.Context(), KPIRequest{Kind: "trunk"}); err == nil || err.Error() != `kind "trunk" is none of queue, agent, team, role, site` {
 		t.Errorf("error is %v", err)
 	}
 	nc := r.client(r.login(internalFile))
@@ -257,6 +257,56 @@ func TestQueries(t *testing.T) {
 	}
 	if _, err := Dial(t.TempDir(), "main", "", ""); err == nil {
 		t.Error("a folder without a daemon can be dialled")
+	}
+}
+
+// TestLongAnswers: an answer that no message holds comes in pieces, none of them
+// twice; one that cannot be cut up says what to do.
+func TestLongAnswers(t *testing.T) {
+	l := newLab("main")
+	const agents, hours = 500, 6
+	name := func(i int) string { return fmt.Sprintf("%s %04d", strings.Repeat("\"", 240), i) }
+	for i := range agents {
+		l.status(name(i), metrics.Ready, "")
+	}
+	from := time.UnixMilli(l.now.Load()).UTC()
+	l.pass(hours * 3600 * 1000)
+	r := l.run(t)
+	c, err := Dial(r.dir, "main", "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	nc := r.client(r.login(internalFile))
+	piece := ask[KPIAnswer](r, nc, r.subjects.QueryKPI(), fmt.Sprintf(`{"kind":"agent","step":"hour","from":%q}`, from.Format(time.RFC3339)))
+	if !piece.More || len(piece.Rows) == 0 || len(piece.Rows) != agents { // two hours are too many
+		t.Errorf("the first piece has %d rows, more %v", len(piece.Rows), piece.More)
+	}
+	a, err := c.KPI(t.Context(), KPIRequest{Kind: api.Agents, Step: "hour", From: from})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]int64{}
+	for i, row := range a.Rows {
+		seen[row.Name] += row.Counters["logged_in_ms"]
+		if want := from.Add(time.Duration(i/agents) * time.Hour); !row.From.Equal(want) {
+			t.Fatalf("row %d is from %s, want %s", i, row.From, want)
+		}
+	}
+	if len(a.Rows) != agents*hours || len(seen) != agents || a.More || metrics.Millis(a.From).Time() != from {
+		t.Errorf("%d rows of %d agents, from %v, more %v", len(a.Rows), len(seen), a.From, a.More)
+	}
+	for name, ms := range seen {
+		if ms != hours*3600*1000 {
+			t.Errorf("%s was there for %d ms", name, ms)
+		}
+	}
+	for i := agents; i < 2000; i++ {
+		l.status(name(i), metrics.Ready, "")
+	}
+	l.pass(60_000)
+	if _, err := c.KPI(t.Context(), KPIRequest{Kind: api.Agents, From: from}); err == nil || !strings.Contains(err.Error(), "ask for fewer names or figures") {
+		t.Errorf("an answer of 2000 rows: error is %v", err)
 	}
 }
 

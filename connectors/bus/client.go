@@ -8,10 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"tallyd/connectors/api"
+	"tallyd/metrics"
 )
 
 // addressFile holds where the embedded server listens, for commands on the same
@@ -59,22 +61,64 @@ func Dial(dir, site, url, credentials string) (*Client, error) {
 // Close ends the connection.
 func (c *Client) Close() { c.nc.Close() }
 
-// KPI asks for figures.
+// KPI asks for figures, in as many pieces as it takes.
 func (c *Client) KPI(ctx context.Context, r KPIRequest) (*KPIAnswer, error) {
-	out := &KPIAnswer{KPIResult: &api.KPIResult{}}
-	if err := c.ask(ctx, c.subjects.QueryKPI(), r, out); err != nil {
+	var all *KPIAnswer
+	for {
+		out := &KPIAnswer{KPIResult: &api.KPIResult{}}
+		if err := c.ask(ctx, c.subjects.QueryKPI(), r, out); err != nil {
+			return nil, err
+		}
+		if all != nil {
+			out.From, out.Rows = all.From, append(all.Rows, out.Rows...)
+		}
+		if !out.More {
+			return out, nil
+		}
+		if !r.From.IsZero() && !metrics.Millis(out.To).Time().After(r.From) {
+			return nil, fmt.Errorf("%s: the answer ends at its beginning", c.subjects.QueryKPI())
+		}
+		all, r.From = out, metrics.Millis(out.To).Time()
+	}
+}
+
+// Contacts asks for a page of contacts.
+func (c *Client) Contacts(ctx context.Context, r ContactsRequest) (*ContactsAnswer, error) {
+	out := &ContactsAnswer{ContactList: &api.ContactList{}}
+	if err := c.ask(ctx, c.subjects.QueryContacts(), r, out); err != nil {
 		return nil, err
 	}
 	return out, nil
 }
 
-// Contacts asks for contacts.
-func (c *Client) Contacts(ctx context.Context, r ContactsRequest) (*ContactsAnswer, error) {
-	out := &ContactsAnswer{}
-	if err := c.ask(ctx, c.subjects.QueryContacts(), r, out); err != nil {
-		return nil, err
+// AllContacts asks for page after page, r.Limit contacts each, until it has limit of
+// them (0: all), and gives each page to f. It waits for one no longer than within.
+func (c *Client) AllContacts(ctx context.Context, within time.Duration, r ContactsRequest, limit int, f func(*ContactsAnswer) error) error {
+	for left := limit; ; {
+		if limit > 0 && (r.Limit == 0 || left < r.Limit) {
+			r.Limit = min(left, api.DefaultContacts)
+		}
+		page, err := c.page(ctx, within, r)
+		if err != nil {
+			return err
+		}
+		if err := f(page); err != nil || page.Next == nil {
+			return err
+		}
+		if left -= len(page.Contacts); limit > 0 && left <= 0 {
+			return nil
+		}
+		if r.After != nil && *page.Next == *r.After {
+			return fmt.Errorf("%s: a page ends where it began", c.subjects.QueryContacts())
+		}
+		r.After = page.Next
 	}
-	return out, nil
+}
+
+func (c *Client) page(ctx context.Context, within time.Duration, r ContactsRequest) (*ContactsAnswer, error) {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	return c.Contacts(ctx, r)
 }
 
 func (c *Client) ask(ctx context.Context, subject string, question, answer any) error {

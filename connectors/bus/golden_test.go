@@ -12,6 +12,7 @@ import (
 
 	"tallyd/connectors/api"
 	"tallyd/metrics"
+	"tallyd/storage"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write the golden files and the examples in docs anew")
@@ -60,7 +61,7 @@ func messages(t *testing.T) []example {
 	}
 	states, figures := newStates(b, nil), newFigures(b, nil)
 	defer figures.watch.Close()
-	a := &answers{bus: b, states: states, figures: figures, pulse: &pulse{bus: b}}
+	a := &answers{bus: b, states: states, figures: figures, pulse: &pulse{bus: b, records: newRecords(b, nil)}}
 	look := func() {
 		if err := figures.look(context.Background()); err != nil {
 			t.Fatal(err)
@@ -103,10 +104,20 @@ func messages(t *testing.T) []example {
 	l.pass(3000)
 	look()
 	contacts := &metrics.Sealed{Switch: "fs1", Interval: metrics.IntervalOf(metrics.Millis(l.now.Load()))}
+	start := contacts.Interval.Start()
 	contacts.Contacts = append(contacts.Contacts, metrics.Contact{
-		Switch: "fs1", Visit: "6d2c4f0e-31", Queue: "support@default", Agent: "1001@default", Caller: "139******78",
-		Outcome: metrics.Answered, EndedBy: metrics.ByCaller, Offers: 1,
-		Joined: contacts.Interval.Start(), Answered: contacts.Interval.Start() + 5000, Ended: contacts.Interval.Start() + 95_250,
+		Switch: "fs1", Visit: "6d2c4f0e-30", Leg: "6d2c4f0e", Queue: "sales@default", Caller: "139******78",
+		Outcome: metrics.TimedOut, Joined: start - 40_000, Ended: start - 10_000,
+	}, metrics.Contact{
+		Switch: "fs1", Visit: "6d2c4f0e-31", Leg: "6d2c4f0e", Queue: "support@default", Agent: "1001@default", Caller: "139******78",
+		Outcome: metrics.Answered, EndedBy: metrics.ByCaller, Offers: 2, Hold: 12_000, Holds: 1,
+		Joined: start, Answered: start + 25_000, Ended: start + 90_000,
+		Attempts: []metrics.Attempt{{Agent: "1002@default", Started: start + 200, Ended: start + 20_200, Result: metrics.Missed},
+			{Agent: "1001@default", Started: start + 20_300, Ended: start + 25_000, Result: metrics.Accepted}},
+		HeldSpans: []metrics.Stretch{{From: start + 60_000, To: start + 72_000}},
+	}, metrics.Contact{
+		Kind: metrics.CallContact, Way: metrics.Outgoing, Switch: "fs1", Visit: "a1b07c55", Leg: "a1b07c55", Agent: "1002@default", Caller: "021*****31",
+		Outcome: metrics.Answered, EndedBy: metrics.ByOther, Joined: start + 30_000, Answered: start + 36_000, Ended: start + 120_000,
 	})
 	contacts.Correction = true // the interval itself is still open
 	l.intake.Take(contacts)
@@ -127,10 +138,54 @@ func messages(t *testing.T) []example {
 	q := &queries{b, context.Background()}
 	for _, x := range []struct{ subject, body string }{
 		{s.QueryKPI(), `{"kind":"queue","names":["support@default"],"from":"2026-10-01T09:00:00Z","kpis":["offered","sl.offered","asa"],"threshold_ms":15000}`},
+		{s.QueryKPI(), `{"kind":"team","from":"2026-10-01T08:00:00Z","step":"hour","kpis":["answered","occupancy","utilisation"]}`},
 		{s.QueryContacts(), `{"queue":"support@default","outcomes":["answered"],"limit":1}`},
+		{s.QueryContacts(), `{"kind":"call","agent":"1002@default"}`},
 	} {
 		m, err := q.answer(context.Background(), x.subject, []byte(x.body))
-		out = append(out, example{x.subject + " request", x.body}, exampleOf(t, x.subject, m, err))
+		name := x.subject
+		if strings.Contains(x.body, `"step"`) {
+			name += " by hour"
+		}
+		if strings.Contains(x.body, `"kind":"call"`) {
+			name += " of calls"
+		}
+		out = append(out, example{name + " request", x.body}, exampleOf(t, name, m, err))
+	}
+	return append(out, recordExamples(t, contacts)...)
+}
+
+// recordExamples stores an interval and tells of it.
+func recordExamples(t *testing.T, sealed *metrics.Sealed) (out []example) {
+	ctx := context.Background()
+	store, err := storage.Open(ctx, storage.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	row := metrics.Rollup{Kind: metrics.QueueRow, Name: "support@default"}
+	row.Values[metrics.Offered], row.Values[metrics.AnsweredCount] = 4, 4
+	for _, wait := range []metrics.Millis{5000, 14_000, 23_000, 25_000} {
+		row.Histograms[metrics.AnsweredWaits].Add(wait)
+	}
+	stored := *sealed
+	stored.Correction, stored.Rollups, stored.Contacts = false, []metrics.Rollup{row}, sealed.Contacts[1:2]
+	if err := store.PutSealed(&stored); err != nil {
+		t.Fatal(err)
+	}
+	s := SubjectsOf("main")
+	_, err = api.New(api.Config{Site: "main", Store: store}).NextItem(ctx, 0, func(item *api.Item) error {
+		item.Lineage = "5f0c2a91" // each folder has its own
+		for r, err := range item.Rollups(ctx) {
+			out = append(out, exampleOf(t, s.Rollup(r.Row()), r, err))
+		}
+		for c, err := range item.Contacts(ctx) {
+			out = append(out, exampleOf(t, s.Contact(c.ID), c, err))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	return out
 }

@@ -18,6 +18,8 @@ type pulse struct {
 	bus *Bus
 	nc  *nats.Conn
 	seq atomic.Uint64
+
+	records *records
 }
 
 func (p *pulse) run(ctx context.Context) {
@@ -39,7 +41,7 @@ func (p *pulse) message(seq uint64) api.Heartbeat {
 	service := p.bus.cfg.Service
 	return api.Heartbeat{
 		Header: p.bus.header(seq), EveryMS: heartbeatEvery.Milliseconds(),
-		Switches: service.Health(), Pending: service.Pending(),
+		Switches: service.Health(), Pending: service.Pending(), Store: service.StoreHealth(), Records: p.records.health(),
 	}
 }
 

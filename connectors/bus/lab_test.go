@@ -16,6 +16,8 @@ import (
 
 	"tallyd/connectors/api"
 	"tallyd/metrics"
+	"tallyd/metrics/calendar"
+	"tallyd/metrics/roster"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -35,9 +37,16 @@ func newLab(site string) *lab {
 	l := &lab{names: metrics.NewNames()}
 	l.now.Store(time.Date(2026, 10, 1, 9, 0, 0, 0, time.UTC).UnixMilli())
 	l.intake = api.NewIntake(nil, nil)
+	people := roster.New(time.UTC, []roster.Team{{ID: "north", Name: "The North", Lead: "1001@default"}},
+		[]roster.Shift{{ID: "early", Shift: calendar.Shift{Days: [7]bool{true, true, true, true, true, true, true}, From: 8 * 60, To: 16 * 60}}},
+		[]roster.Agent{{ID: "1001@default", Name: "Ann Lee", Stays: []roster.Stay{{Team: "north", Role: "agent", Shift: "early"}}}})
 	l.tracker = metrics.NewTracker(l.names, metrics.Options{Switch: "fs1", Sealed: l.intake.Take})
 	l.service = api.New(api.Config{
-		Site: site, Intake: l.intake, Now: func() time.Time { return time.UnixMilli(l.now.Load()) },
+		Site: site, Intake: l.intake, Roster: func() *roster.Roster { return people }, StoreHealth: func() *api.StoreHealth {
+			return &api.StoreHealth{Rollups: 8_310_784_000, Contacts: 912_261_120, Other: 33_570_816, Budget: 10_000_000_000, Free: 41_802_240_000,
+				RollupsFrom: 1_633_078_800_000, ContactsFrom: 1_756_717_200_000,
+				Problems: []string{"the store takes 9.3 GB of its budget of 10 GB: beyond it the oldest contacts are deleted before their time"}}
+		}, Now: func() time.Time { return time.UnixMilli(l.now.Load()) },
 		Sources: []api.Source{{Name: "fs1", Tracker: l.tracker, Health: func() api.Health {
 			return api.Health{Connected: true, Since: time.Date(2026, 10, 1, 8, 0, 0, 0, time.UTC)}
 		}}},

@@ -20,11 +20,12 @@ const queryWithin = 30 * time.Second
 
 // KPIRequest is what query.kpi is asked with. Unknown fields are errors.
 type KPIRequest struct {
-	Kind      string         `json:"kind"`            // queue, agent or site
+	Kind      string         `json:"kind"`            // queue, agent, team, role or site
 	Names     []string       `json:"names,omitempty"` // none: all
 	From      time.Time      `json:"from,omitzero"`   // none: local midnight
 	To        time.Time      `json:"to,omitzero"`     // none: now
-	KPIs      []string       `json:"kpis,omitempty"`  // none: all that the kind has
+	Step      string         `json:"step,omitempty"`  // hour, shift, day, week or month; none: one row for the span
+	KPIs      []string       `json:"kpis,omitempty"`  // none: all that the kind has but those of contacts
 	Threshold metrics.Millis `json:"threshold_ms,omitempty"`
 }
 
@@ -33,26 +34,30 @@ type KPIAnswer struct {
 	api.Header
 	*api.KPIResult
 	Health []api.SwitchHealth `json:"switches"`
+	// Problems are what is wrong with the store.
+	Problems []string `json:"store_problems,omitempty"`
 }
 
 // ContactsRequest is what query.contacts is asked with.
 type ContactsRequest struct {
-	From     time.Time `json:"from,omitzero"`
-	To       time.Time `json:"to,omitzero"`
-	Switch   string    `json:"switch,omitempty"`
-	Queue    string    `json:"queue,omitempty"`
-	Agent    string    `json:"agent,omitempty"`
-	Outcomes []string  `json:"outcomes,omitempty"`
-	Limit    int       `json:"limit,omitempty"`
+	From     time.Time         `json:"from,omitzero"`
+	To       time.Time         `json:"to,omitzero"`
+	Kind     string            `json:"kind,omitempty"` // visit or call; none: visit
+	Switch   string            `json:"switch,omitempty"`
+	Queue    string            `json:"queue,omitempty"`
+	Queues   []string          `json:"queues,omitempty"` // beside queue
+	Agent    string            `json:"agent,omitempty"`
+	Outcomes []string          `json:"outcomes,omitempty"`
+	Caller   string            `json:"caller,omitempty"` // the whole number
+	Unseen   bool              `json:"unseen,omitempty"` // when switches could not be seen, too
+	Limit    int               `json:"limit,omitempty"`
+	After    *api.ContactPlace `json:"after,omitempty"` // next, of the answer before
 }
 
 // ContactsAnswer is what query.contacts answers.
 type ContactsAnswer struct {
 	api.Header
-	// Complete is up to when nothing is missing: what ended later follows when its
-	// quarter hour is closed.
-	Complete api.Moment    `json:"complete_until"`
-	Contacts []api.Contact `json:"contacts"`
+	*api.ContactList
 }
 
 // queries answers questions about any span. One goroutine serves them, one at a
@@ -81,6 +86,9 @@ func (q *queries) handle(m *nats.Msg) {
 		message = api.Problem{V: api.Schema, Error: err.Error()}
 	}
 	body, err := json.Marshal(message)
+	for err == nil && len(body) > maxPayload && halve(message) {
+		body, err = json.Marshal(message)
+	}
 	if err == nil && len(body) > maxPayload {
 		body, err = json.Marshal(api.Problem{V: api.Schema,
 			Error: fmt.Sprintf("the answer has %d bytes, a message at most %d: ask for fewer names or figures", len(body), maxPayload)})
@@ -93,6 +101,17 @@ func (q *queries) handle(m *nats.Msg) {
 	}
 }
 
+// halve leaves half of an answer that can be asked for in parts.
+func halve(message any) bool {
+	switch a := message.(type) {
+	case KPIAnswer:
+		return a.Halve()
+	case ContactsAnswer:
+		return a.Halve()
+	}
+	return false
+}
+
 func (q *queries) answer(ctx context.Context, subject string, body []byte) (any, error) {
 	s := q.bus.cfg.Service
 	switch subject {
@@ -101,21 +120,31 @@ func (q *queries) answer(ctx context.Context, subject string, body []byte) (any,
 		if err := strict(body, &r); err != nil {
 			return nil, err
 		}
-		result, err := s.KPI(ctx, api.KPIQuery{Kind: r.Kind, Names: r.Names, From: r.From, To: r.To, KPIs: r.KPIs, Threshold: r.Threshold})
+		result, err := s.KPI(ctx, api.KPIQuery{Kind: r.Kind, Names: r.Names, From: r.From, To: r.To, Step: r.Step,
+			KPIs: r.KPIs, Threshold: r.Threshold})
 		if err != nil {
 			return nil, err
 		}
-		return KPIAnswer{q.bus.header(0), result, s.Health()}, nil
+		answer := KPIAnswer{q.bus.header(0), result, s.Health(), nil}
+		if store := s.StoreHealth(); store != nil {
+			answer.Problems = store.Problems
+		}
+		return answer, nil
 	case q.bus.subjects.QueryContacts():
 		var r ContactsRequest
 		if err := strict(body, &r); err != nil {
 			return nil, err
 		}
-		list, complete, err := s.Contacts(ctx, api.ContactQuery{From: r.From, To: r.To, Switch: r.Switch, Queue: r.Queue, Agent: r.Agent, Outcomes: r.Outcomes, Limit: r.Limit})
+		ask := api.ContactQuery{From: r.From, To: r.To, Kind: r.Kind, Switch: r.Switch, Queues: r.Queues, Agent: r.Agent,
+			Outcomes: r.Outcomes, Caller: r.Caller, Unseen: r.Unseen, Limit: r.Limit, After: r.After}
+		if r.Queue != "" {
+			ask.Queues = append(ask.Queues, r.Queue)
+		}
+		list, err := s.Contacts(ctx, ask)
 		if err != nil {
 			return nil, err
 		}
-		return ContactsAnswer{q.bus.header(0), complete, list}, nil
+		return ContactsAnswer{q.bus.header(0), list}, nil
 	}
 	return nil, fmt.Errorf("subject %q answers no query", subject)
 }

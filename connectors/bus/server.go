@@ -19,7 +19,14 @@ const (
 	maxPending    = 8 << 20
 	maxClients    = 1024
 	writeDeadline = 2 * time.Second
-	readyWithin   = 10 * time.Second
+
+	// streamsFolder is in the data folder.
+	streamsFolder   = "streams"
+	maxStreamMemory = 16 << 20
+	// syncStreams is how long what a stream has acknowledged may be lost with the
+	// machine's power: it is told again then, see keepDelivered.
+	syncStreams = time.Minute
+	readyWithin = 10 * time.Second
 )
 
 // embedded is our own server, running.
@@ -61,6 +68,11 @@ func startServer(listen, dir string, s Subjects) (*embedded, error) {
 		// A lagging subscriber must not hold the publisher up.
 		NoFastProducerStall: true,
 		NoSystemAccount:     true,
+		JetStream:           true,
+		StoreDir:            filepath.Join(dir, streamsFolder),
+		JetStreamMaxMemory:  maxStreamMemory,
+		JetStreamMaxStore:   2 * (rollupBytes + contactBytes),
+		SyncInterval:        syncStreams,
 		NoLog:               true,
 		NoSigs:              true, // signals are the daemon's
 	})

@@ -3,6 +3,8 @@ package bus
 import (
 	"fmt"
 	"strings"
+
+	"tallyd/metrics"
 )
 
 // Every subject is made of these words: tally.v1.SITE.… ; ID stands for a name
@@ -25,11 +27,13 @@ const (
 	queryWord    = "query" // query.kpi, query.contacts: questions about any span
 	contactsWord = "contacts"
 
-	// Reserved for what is about single people or calls.
-	inboundWord = "in"      // in.survey, in.disposition, in.training, in.form
-	rollupWord  = "rollup"  // rollup.KIND.ID
+	// What is about single people or calls.
+	rollupWord  = "rollup"  // rollup.KIND.ID, rollup.KIND.ID.ID, rollup.site
 	contactWord = "contact" // contact.ID
-	scoreWord   = "score"   // score.CYCLE.AGENT
+
+	// Reserved.
+	inboundWord = "in"    // in.survey, in.disposition, in.training, in.form
+	scoreWord   = "score" // score.CYCLE.AGENT
 )
 
 // private are the subjects that wallboards neither get nor see others ask.
@@ -76,6 +80,41 @@ func (s Subjects) QueryKPI() string { return s.join(queryWord, kpiWord) }
 
 // QueryContacts answers a ContactsRequest with a ContactsAnswer.
 func (s Subjects) QueryContacts() string { return s.join(queryWord, contactsWord) }
+
+// Rollup is where what was counted of a row in an interval is published.
+func (s Subjects) Rollup(k metrics.Key) string {
+	words := []string{rollupWord, k.Kind.String()}
+	if k.Kind != metrics.SiteRow {
+		words = append(words, EncodeID(k.Name))
+	}
+	if k.Kind == metrics.PairRow || k.Kind == metrics.PauseRow {
+		words = append(words, EncodeID(k.Second))
+	}
+	return s.join(words...)
+}
+
+// rollupAgent is the agent whose row a subject of rollups is about.
+func (s Subjects) rollupAgent(subject string) (string, bool) {
+	words := strings.Split(strings.TrimPrefix(subject, s.join(rollupWord)+"."), ".")
+	if len(words) < 2 || words[0] == metrics.QueueRow.String() {
+		return "", false
+	}
+	name, err := DecodeID(words[1])
+	return name, err == nil
+}
+
+// Contact is where a contact is published.
+func (s Subjects) Contact(id string) string { return s.join(contactWord, EncodeID(id)) }
+
+// RollupStream is the JetStream stream of rollups.
+func (s Subjects) RollupStream() string { return s.stream("ROLLUPS") }
+
+// ContactStream is the JetStream stream of contacts.
+func (s Subjects) ContactStream() string { return s.stream("CONTACTS") }
+
+func (s Subjects) stream(of string) string {
+	return "TALLY_" + strings.TrimPrefix(s.prefix, root+".") + "_" + of
+}
 
 // Agents answers with all agents' states.
 func (s Subjects) Agents() string { return s.join(snapshotWord, agentsWord) }
