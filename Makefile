@@ -23,8 +23,8 @@ lint:
 race: ## all suites and fuzz seeds under the race detector
 	$(GO) test -race -timeout 20m ./...
 
-unraced: ## what the race detector would falsify: allocations, ratios, memory
-	$(GO) test -timeout 20m -count 1 -run 'Allocs|Ratio|Memory|Performance' ./...
+unraced: ## what the race detector would falsify or slow down, one package after another: allocations, ratios, memory, kills
+	$(GO) test -p 1 -timeout 20m -count 1 -run 'Allocs|Ratio|Memory|Performance|Kill9' ./...
 
 bench: ## benchmarks beside their peers, in one run
 	$(GO) test -run '^$$' -bench . -benchmem ./metrics/... ./connectors/... ./storage/...
@@ -35,10 +35,18 @@ fuzz: ## FUZZTIME each
 	$(GO) test -run '^$$' -fuzz '^FuzzTracker$$' -fuzztime $(FUZZTIME) ./metrics
 	$(GO) test -run '^$$' -fuzz '^FuzzRollup$$' -fuzztime $(FUZZTIME) ./metrics
 	$(GO) test -run '^$$' -fuzz '^FuzzContact$$' -fuzztime $(FUZZTIME) ./metrics
+	$(GO) test -run '^$$' -fuzz '^FuzzSpans$$' -fuzztime $(FUZZTIME) ./metrics
 	$(GO) test -run '^$$' -fuzz '^FuzzTranslate$$' -fuzztime $(FUZZTIME) ./connectors/freeswitch
+	$(GO) test -run '^$$' -fuzz '^FuzzJSONCDR$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./connectors/freeswitch/callrecords
+	$(GO) test -run '^$$' -fuzz '^FuzzCSV$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./connectors/freeswitch/callrecords
+	$(GO) test -run '^$$' -fuzz '^FuzzLists$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./connectors/freeswitch/callrecords
 	$(GO) test -run '^$$' -fuzz '^FuzzDecode$$' -fuzztime $(FUZZTIME) ./connectors/asterisk/arievent
 	$(GO) test -run '^$$' -fuzz '^FuzzReader$$' -fuzztime $(FUZZTIME) ./connectors/asterisk/ami
 	$(GO) test -run '^$$' -fuzz '^FuzzTranslate$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./connectors/asterisk
+	$(GO) test -run '^$$' -fuzz '^FuzzRoster$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./cmd/tallyd/config
+	$(GO) test -run '^$$' -fuzz '^FuzzRead$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./connectors/asterisk/queuelog
+	$(GO) test -run '^$$' -fuzz '^FuzzCDR$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./connectors/asterisk/callrecords
+	$(GO) test -run '^$$' -fuzz '^FuzzCEL$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./connectors/asterisk/callrecords
 
 generate: ## what is made from other files: the demo recording, golden files
 	$(GO) generate ./...

@@ -242,7 +242,7 @@ func document(t *testing.T, d *replayJSON) string {
 // TestOneCentreInterleaved: whatever the order in which what the two switches
 // tell arrives, the same rows come out.
 func TestOneCentreInterleaved(t *testing.T) {
-	roster, err := config.LoadRoster(keep(t, "roster.yaml", []byte(centreRoster)))
+	roster, err := config.LoadRoster(keep(t, "roster.yaml", []byte(centreRoster)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tallyd/cmd/tallyd/config"
@@ -33,14 +34,18 @@ type daemon struct {
 	cfg      *config.Config
 	log      *slog.Logger
 	store    *storage.Store
+	upkeep   *upkeep
 	intake   *api.Intake
 	people   *metrics.People // nil where nobody has logins at several switches
 	shared   func(agent string) bool
 	service  *api.Service
 	bus      *bus.Bus
 	switches []*attached
+	roster   atomic.Pointer[config.Roster] // what questions are answered by; nil where there is none
+	hangups  <-chan os.Signal              // each asks for the roster to be read anew
 	demo     *demo
-	command  string // how this program was called
+	command  string   // how this program was called
+	after    sync.Map // what a *metrics.Sealed waits for before it may be stored
 }
 
 // attached is one switch.
@@ -48,6 +53,7 @@ type attached struct {
 	name      string
 	tracker   *metrics.Tracker
 	connector source.Source
+	book      *book
 }
 
 // newDaemon opens what the daemon needs; nothing is attached yet.
@@ -65,27 +71,38 @@ func newDaemon(ctx context.Context, cfg *config.Config, simulate bool, log *slog
 	}
 	var roster *config.Roster
 	if cfg.RosterFile != "" {
-		if roster, err = config.LoadRoster(cfg.RosterFile); err != nil {
+		if roster, err = config.LoadRoster(cfg.RosterFile, zone); err != nil {
 			return nil, &codeError{exitUsage, err}
 		}
+		d.roster.Store(roster)
 	}
-	key, err := callerKey(filepath.Join(cfg.Data, "caller.key"))
+	key, err := callerKey(filepath.Join(cfg.Data, api.CallerKeyFile))
 	if err != nil {
 		return nil, err
 	}
-	if d.store, err = storage.Open(ctx, storage.Config{Dir: filepath.Join(cfg.Data, "db"), Logger: log}); err != nil {
+	if d.store, err = storage.Open(ctx, storage.Config{Dir: filepath.Join(cfg.Data, storeFolder), Logger: log}); err != nil {
 		return nil, err
 	}
+	d.upkeep = newUpkeep(cfg, d.store, log)
 	d.intake = api.NewIntake(d.store, log)
 	d.share(roster)
 	var sources []api.Source
+	if err := d.restorePeople(ctx); err != nil {
+		return nil, errors.Join(err, d.store.Close())
+	}
 	for _, sw := range cfg.Switches {
-		a := d.attach(sw, roster, key)
+		a, err := d.attach(sw, roster, key)
+		if err != nil {
+			return nil, errors.Join(err, d.store.Close())
+		}
 		d.switches = append(d.switches, a)
 		sources = append(sources, a.source())
 	}
-	d.service = api.New(api.Config{Site: cfg.Site, Zone: zone, Store: d.store, Intake: d.intake, Sources: sources,
-		People: d.people, Queue: settingsOf(cfg.Queues)})
+	if err := d.closeBooks(key); err != nil {
+		return nil, errors.Join(err, d.store.Close())
+	}
+	d.service = api.New(api.Config{Site: cfg.Site, Zone: zone, Store: d.store, StoreHealth: d.upkeep.health, CallerKey: key, Numbers: numbersOf(cfg.Numbers), Intake: d.intake, Sources: sources,
+		People: d.people, Roster: d.who, Queue: settingsOf(cfg.Queues), Group: groupsOf(cfg)})
 	listen := cfg.NATS.Listen
 	if cfg.NATS.URL != "" {
 		listen = ""
@@ -93,11 +110,17 @@ func newDaemon(ctx context.Context, cfg *config.Config, simulate bool, log *slog
 		listen = "127.0.0.1:0" // the demo gives way to whoever was first
 	}
 	d.bus, err = bus.New(bus.Config{Service: d.service, Listen: listen, Dir: cfg.Data, URL: cfg.NATS.URL,
-		Credentials: cfg.NATS.CredentialsFile, Logger: log})
+		Credentials: cfg.NATS.CredentialsFile, Streams: streamsOf(cfg), Logger: log})
 	if err != nil {
 		return nil, errors.Join(err, d.store.Close())
 	}
 	return d, nil
+}
+
+// streamsOf says how long the streams keep what they have.
+func streamsOf(cfg *config.Config) bus.Streams {
+	now := time.Now()
+	return bus.Streams{RollupsFor: now.Sub(cfg.NATS.Streams.Rollups.Before(now)), ContactsFor: now.Sub(cfg.NATS.Streams.Contacts.Before(now)), Replicas: cfg.NATS.Streams.Replicas}
 }
 
 // taken tells whether somebody listens on an address already.
@@ -110,14 +133,6 @@ func taken(address string) bool {
 	return false
 }
 
-func (d *daemon) attach(sw config.Switch, roster *config.Roster, key []byte) *attached {
-	names := metrics.NewNames()
-	roster.Apply(names, sw.Name, sw.Kind)
-	tracker := metrics.NewTracker(names, metrics.Options{Switch: sw.Name, Queue: settingsOf(d.cfg.Queues), CallerKey: key, Sealed: d.sealed,
-		Shared: d.shared})
-	return &attached{sw.Name, tracker, d.connector(sw, names, tracker)}
-}
-
 // share arranges for agents with logins at several switches: one person is in
 // one state at a time.
 func (d *daemon) share(roster *config.Roster) {
@@ -127,34 +142,28 @@ func (d *daemon) share(roster *config.Roster) {
 		names = append(names, sw.Name)
 	}
 	if d.shared = roster.Shared(kinds); d.shared != nil {
-		d.people = metrics.NewPeople(names, false, d.intake.Take)
+		d.people = metrics.NewPeople(names, false, d.take)
 	}
-}
-
-// sealed receives what the trackers hand over.
-func (d *daemon) sealed(s *metrics.Sealed) {
-	if d.people != nil {
-		d.people.Take(s)
-		return
-	}
-	d.intake.Take(s)
 }
 
 // connector makes what keeps a switch attached, by its kind.
-func (d *daemon) connector(sw config.Switch, names *metrics.Names, tracker *metrics.Tracker) source.Source {
+func (d *daemon) connector(sw config.Switch, names *metrics.Names, tracker *metrics.Tracker, j source.Journal) source.Source {
 	counted := func() { d.bus.Nudge() }
 	if sw.Kind == "asterisk" {
 		return asterisk.New(asterisk.Config{Name: sw.Name, ARI: sw.ARI, Username: sw.Username, Password: sw.Password,
 			AMI:    asterisk.ManagerConfig{Address: sw.AMI.Address, Username: sw.AMI.Username, Password: sw.AMI.Password},
-			Queues: slices.Sorted(maps.Keys(d.cfg.Queues)), Log: d.log, Counted: counted}, names, tracker)
+			Queues: slices.Sorted(maps.Keys(d.cfg.Queues)), Log: d.log, Counted: counted, Journal: j}, names, tracker)
 	}
-	return freeswitch.New(freeswitch.Config{Name: sw.Name, Address: sw.Address, Password: sw.Password, Log: d.log, Counted: counted}, names, tracker)
+	return freeswitch.New(freeswitch.Config{Name: sw.Name, Address: sw.Address, Password: sw.Password, Log: d.log, Counted: counted, Journal: j}, names, tracker)
 }
 
 func (a *attached) source() api.Source {
 	return api.Source{Name: a.name, Tracker: a.tracker, Health: func() api.Health {
 		h := a.connector.Health()
-		return api.Health{Connected: h.Connected, Since: h.Since, Error: h.Error, Missing: h.Missing, Gaps: a.tracker.Live.Gaps(),
+		if err := a.book.Err(); err != nil {
+			h.Missing = append(h.Missing, "calls and states that are open now would be lost in a crash: "+err.Error())
+		}
+		return api.Health{Connected: h.Connected, Since: h.Since, Error: h.Error, Missing: h.Missing, ClockOff: h.ClockOff, Gaps: a.tracker.Live.Gaps(),
 			Unobserved: time.Duration(a.tracker.Live.Unobserved()) * time.Millisecond}
 	}}
 }
@@ -185,15 +194,16 @@ func (d *daemon) run(ctx context.Context, greeting io.Writer) error {
 	for _, a := range d.switches {
 		sources.Go(func() {
 			a.connector.Run(ctx) // ends with ctx alone: a switch's trouble is its own
-			a.tracker.Close()
 		})
 	}
-	sources.Go(func() { d.housekeeping(ctx) })
+	sources.Go(func() { d.upkeep.run(ctx) })
+	sources.Go(func() { d.administer(ctx) })
+	sources.Go(func() { d.reloading(ctx) })
 	sources.Go(func() { d.greet(ctx, greeting) })
 	sources.Wait()
 	publishing.Wait()
-	if d.people != nil {
-		d.people.Finish()
+	for _, a := range d.switches {
+		errs = append(errs, a.book.Close()) // what is open goes on from here
 	}
 	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		errs = append(errs, err)
@@ -208,30 +218,6 @@ func (d *daemon) run(ctx context.Context, greeting io.Writer) error {
 	}
 	errs = append(errs, d.store.Close())
 	return errors.Join(errs...)
-}
-
-// How long what is stored is kept.
-const (
-	keepRollups  = 5 * 366 * 24 * time.Hour
-	keepContacts = 13 * 31 * 24 * time.Hour
-)
-
-// housekeeping deletes what is past its time and gives back what the store no
-// longer needs.
-func (d *daemon) housekeeping(ctx context.Context) {
-	tick := time.NewTicker(10 * time.Minute)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case now := <-tick.C:
-			_, err := d.store.Retain(ctx, metrics.IntervalOf(metrics.MillisOf(now.Add(-keepRollups))), metrics.MillisOf(now.Add(-keepContacts)))
-			if err = errors.Join(err, d.store.GC(ctx)); err != nil && ctx.Err() == nil {
-				d.log.Warn("the store could not be tidied", "err", err)
-			}
-		}
-	}
 }
 
 // greet says what to look at, once there is something.

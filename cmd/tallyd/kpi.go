@@ -17,11 +17,13 @@ import (
 	"tallyd/connectors/api"
 	"tallyd/connectors/bus"
 	"tallyd/metrics"
+	"tallyd/metrics/calendar"
 )
 
 type kpiOptions struct {
 	config, data string
 	from, to     string
+	step         string
 	kpis         []string
 	threshold    time.Duration
 	json         bool
@@ -33,10 +35,16 @@ const askWithin = 35 * time.Second
 func kpiCommand(environ []string) *cobra.Command {
 	var o kpiOptions
 	c := &cobra.Command{
-		Use: "kpi [queues|agents|site] [NAME...]", Short: "ask the running daemon for figures",
-		Long:    "Asks the running daemon for figures of today, or of any span: every queue's by default.",
-		Example: "  tallyd kpi\n  tallyd kpi agents 1001@default --kpi answered,aht,occupancy\n  tallyd kpi queues --from 2026-11-23 --to 2026-11-24T12:00 --threshold 30s --json",
-		Args:    cobra.ArbitraryArgs,
+		Use: "kpi [queues|agents|teams|roles|site] [NAME...]", Short: "ask the running daemon for figures",
+		Long: "Asks the running daemon for figures of today, or of any span: every queue's by default.\n" +
+			"Teams and roles are the roster's: the sums of their agents, each while they were in it, also of who changes in the middle of the span.\n" +
+			"--step cuts the span into hours, days, weeks (from Monday) or months of local time, or lists the shifts that begin in it.\n" +
+			"fcr and repeat_rate, first-call resolution, are formed from contacts when they are named: of callers whom an agent talked with, who came back to the same\n" +
+			"queues within 7 days (queue_groups in the configuration). Contacts younger than that do not count yet: fcr_censored in --json says how many.",
+		Example: "  tallyd kpi\n  tallyd kpi agents 1001@default --kpi answered,aht,occupancy\n  tallyd kpi queues --from 2026-11-23 --to 2026-11-24T12:00 --threshold 30s --json\n" +
+			"  tallyd kpi teams --from 2026-10-01 --to 2026-11-01 --step week\n" +
+			"  tallyd kpi agents --from 2026-09-01 --to 2026-11-01 --step month --kpi answered,fcr,repeat_rate",
+		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			return kpi(c.Context(), o, args, environ, c.OutOrStdout())
 		},
@@ -46,16 +54,21 @@ func kpiCommand(environ []string) *cobra.Command {
 	f.StringVar(&o.data, "data", "", "data folder of the daemon")
 	f.StringVar(&o.from, "from", "", "beginning of the span, local time (default: midnight)")
 	f.StringVar(&o.to, "to", "", "end of the span, local time (default: now)")
+	f.StringVar(&o.step, "step", "", "rows for each hour, shift, day, week or month of the span")
 	f.StringSliceVar(&o.kpis, "kpi", nil, "ids of KPIs (tallyd metrics lists them)")
 	f.DurationVar(&o.threshold, "threshold", 0, "service-level threshold instead of each queue's own")
 	f.BoolVar(&o.json, "json", false, "print one JSON document")
 	return c
 }
 
+var groupColumns = []string{"offers", "answered", "missed", "rejected", "aht", "occupancy", "logged_in", "scheduled", "utilisation", "conformance"}
+
 // columns are shown where nobody says which.
 var columns = map[string][]string{
 	api.Queues: {"offered", "answered", "abandoned", "sl.offered", "asa", "abandon_rate", "max_wait", "att", "transfer_rate"},
 	api.Agents: {"offers", "answered", "missed", "rejected", "aht", "occupancy", "answer_rate.agent_net", "available", "paused", "logged_in"},
+	api.Teams:  groupColumns,
+	api.Roles:  groupColumns,
 	api.Site:   {"offered", "answered", "abandoned", "sl.offered", "asa", "abandon_rate", "occupancy", "logged_in"},
 }
 
@@ -68,11 +81,14 @@ func kpi(ctx context.Context, o kpiOptions, args, environ []string, out io.Write
 	if err != nil {
 		return &codeError{exitUsage, err}
 	}
-	r := bus.KPIRequest{Kind: api.Queues, KPIs: o.kpis, Threshold: metrics.Millis(o.threshold.Milliseconds())}
+	if _, ok := calendar.ParseStep(o.step); !ok && o.step != "" && o.step != "shift" {
+		return usage("kpi: --step %q is none of hour, shift, day, week, month", o.step)
+	}
+	r := bus.KPIRequest{Kind: api.Queues, Step: o.step, KPIs: o.kpis, Threshold: metrics.Millis(o.threshold.Milliseconds())}
 	if len(args) > 0 {
-		kind, ok := map[string]string{"queues": api.Queues, "queue": api.Queues, "agents": api.Agents, "agent": api.Agents, "site": api.Site}[args[0]]
+		kind, ok := map[string]string{"queues": api.Queues, "agents": api.Agents, "teams": api.Teams, "roles": api.Roles, "sites": api.Site}[strings.TrimSuffix(args[0], "s")+"s"]
 		if !ok {
-			return usage("kpi: %q is none of queues, agents, site", args[0])
+			return usage("kpi: %q is none of queues, agents, teams, roles, site", args[0])
 		}
 		r.Kind, r.Names = kind, args[1:]
 	}
@@ -152,14 +168,24 @@ func printKPIs(out io.Writer, a *bus.KPIAnswer, ids []string, zone *time.Locatio
 			fmt.Fprintf(out, "! switch %s does not show %s\n", s.Name, m)
 		}
 		if s.Unobserved > 0 {
-			fmt.Fprintf(out, "! switch %s was not seen for %s, in %d gaps, since the daemon started\n", s.Name, duration(s.Unobserved), s.Gaps)
+			fmt.Fprintf(out, "! switch %s was not seen for %s, in %d gaps, since it is counted\n", s.Name, duration(s.Unobserved), s.Gaps)
 		}
+	}
+	for _, p := range a.Problems {
+		fmt.Fprintf(out, "! the store: %s\n", p)
 	}
 	fmt.Fprintln(out)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	if a.Step != "" {
+		fmt.Fprintf(w, "FROM\tTO\t")
+	}
 	fmt.Fprintf(w, "%s\t%s\t\n", strings.ToUpper(a.Kind), strings.Join(ids, "\t"))
+	local := zoneOf(a, zone)
 	for _, row := range a.Rows {
-		fmt.Fprintf(w, "%s\t", row.Name)
+		if a.Step != "" {
+			fmt.Fprintf(w, "%s\t%s\t", strings.TrimLeft(row.Shift+" "+row.From.In(local).Format("Mon 2006-01-02 15:04 MST"), " "), row.To.In(local).Format("Mon 15:04 MST"))
+		}
+		fmt.Fprintf(w, "%s\t", rowTitle(row))
 		for _, id := range ids {
 			cell := "–"
 			if v := row.KPIs[id]; v != nil {
@@ -176,4 +202,23 @@ func printKPIs(out io.Writer, a *bus.KPIAnswer, ids []string, zone *time.Locatio
 	}
 	_, err := fmt.Fprintln(out, "\n– no data, which is neither 0 nor 100 %. tallyd metrics ID explains a figure.")
 	return err
+}
+
+// zoneOf is the zone that an answer is cut up by.
+func zoneOf(a *bus.KPIAnswer, otherwise *time.Location) *time.Location {
+	if zone, err := time.LoadLocation(a.Zone); err == nil && a.Zone != "" {
+		return zone
+	}
+	return otherwise
+}
+
+// rowTitle is a row's name, and what people call it.
+func rowTitle(r api.KPIRow) string {
+	switch {
+	case r.Name == "":
+		return "(none)" // agents who are in no team, or have no role
+	case r.Label == "" || r.Label == r.Name:
+		return r.Name
+	}
+	return r.Name + " (" + r.Label + ")"
 }

@@ -80,15 +80,25 @@ func rootCommand(environ []string) *cobra.Command {
 		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &codeError{exitUsage, err} })
-	root.AddCommand(serveCommand(environ), replayCommand(), checkCommand(environ), kpiCommand(environ), metricsCommand(), verifyCommand(environ))
+	root.AddCommand(serveCommand(environ), replayCommand(), checkCommand(environ), kpiCommand(environ), contactsCommand(environ), metricsCommand(), verifyCommand(environ), rosterCommand(environ),
+		forgetCommand(environ), backupCommand(environ), restoreCommand(environ))
 	for _, c := range root.Commands() {
-		args := c.Args
-		c.Args = func(c *cobra.Command, list []string) error {
-			if err := args(c, list); err != nil {
-				return usage("%s: %v", c.CommandPath(), err)
-			}
-			return nil
-		}
+		sayUsage(c)
 	}
 	return root
+}
+
+// sayUsage makes wrong arguments of a command, and of those below it, errors of
+// usage.
+func sayUsage(c *cobra.Command) {
+	args := c.Args
+	c.Args = func(c *cobra.Command, list []string) error {
+		if err := args(c, list); err != nil {
+			return usage("%s: %v", c.CommandPath(), err)
+		}
+		return nil
+	}
+	for _, sub := range c.Commands() {
+		sayUsage(sub)
+	}
 }

@@ -221,8 +221,8 @@ func TestConfigsOfTheRepository(t *testing.T) {
 	if code, _, errs := command(t, "check", "--config", "../../configs/tallyd.yaml"); code != exitDone {
 		t.Errorf("exit %d: %s", code, errs)
 	}
-	r, err := config.LoadRoster("../../configs/roster.yaml")
-	if err != nil || len(r.Agents) != 2 {
+	r, err := config.LoadRoster("../../configs/roster.yaml", nil)
+	if err != nil || len(r.Agents()) != 3 {
 		t.Fatal(r, err)
 	}
 	shared := r.Shared(map[string]string{"ast1": "asterisk", "fs1": "freeswitch"})

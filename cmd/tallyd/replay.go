@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/spf13/cobra"
@@ -44,7 +45,7 @@ func replayCommand() *cobra.Command {
 	f.StringArrayVar(&o.switches, "switch", nil, "kind of switch: freeswitch or asterisk; or KIND=FILE[,FILE], once for each of several switches")
 	f.StringVar(&o.ami, "ami", "", "recording of the manager interface (asterisk)")
 	f.StringVar(&o.roster, "roster", "", "roster file that maps the switch's agent names to agents")
-	f.StringVar(&o.config, "config", "", "configuration file, for the queues' settings")
+	f.StringVar(&o.config, "config", "", "configuration file, for the queues' settings and the time zone")
 	f.BoolVar(&o.visits, "visits", false, "list every visit")
 	f.BoolVar(&o.json, "json", false, "print one JSON document")
 	return c
@@ -90,13 +91,13 @@ func replay(ctx context.Context, o replayOptions, files []string, stdout, stderr
 	if err != nil {
 		return err
 	}
-	settings, err := queueSettings(o.config)
+	settings, zone, err := queueSettings(o.config)
 	if err != nil {
 		return err
 	}
 	var roster *config.Roster
 	if o.roster != "" {
-		if roster, err = config.LoadRoster(o.roster); err != nil {
+		if roster, err = config.LoadRoster(o.roster, zone); err != nil {
 			return &codeError{exitUsage, err}
 		}
 	}
@@ -158,17 +159,21 @@ func (p *part) play(ctx context.Context, files []string, stderr io.Writer) (brok
 	return errors.Join(broken, judge("--ami", p.player.end()))
 }
 
-// queueSettings are those of a configuration file, or the defaults.
-func queueSettings(file string) (func(string) metrics.QueueSettings, error) {
-	queues := map[string]config.Queue{}
+// queueSettings are those of a configuration file, or the defaults, and with them
+// its time zone.
+func queueSettings(file string) (func(string) metrics.QueueSettings, *time.Location, error) {
+	queues, zone := map[string]config.Queue{}, time.UTC
 	if file != "" {
 		cfg, err := config.Load(file, nil)
 		if err != nil {
-			return nil, &codeError{exitUsage, err}
+			return nil, nil, &codeError{exitUsage, err}
+		}
+		if zone, err = time.LoadLocation(cfg.TimeZone); err != nil {
+			return nil, nil, &codeError{exitUsage, err}
 		}
 		queues = cfg.Queues
 	}
-	return settingsOf(queues), nil
+	return settingsOf(queues), zone, nil
 }
 
 func settingsOf(queues map[string]config.Queue) func(string) metrics.QueueSettings {
@@ -180,6 +185,22 @@ func settingsOf(queues map[string]config.Queue) func(string) metrics.QueueSettin
 		return metrics.QueueSettings{ShortAbandon: metrics.Millis(q.ShortAbandon.Milliseconds()),
 			ServiceLevel: metrics.Millis(q.ServiceLevel.Milliseconds()), WrapUp: metrics.Millis(q.WrapUp.Milliseconds())}
 	}
+}
+
+// groupsOf finds a queue's group; a queue that is in none is one of its own.
+func groupsOf(cfg *config.Config) func(queue string) metrics.QueueGroup {
+	return func(queue string) metrics.QueueGroup {
+		name, g, found := cfg.GroupOf(queue)
+		if !found {
+			return metrics.DefaultQueueGroup()
+		}
+		return metrics.QueueGroup{Name: name, Window: metrics.Millis(g.Window.Milliseconds())}
+	}
+}
+
+// numbersOf says how callers' numbers are written.
+func numbersOf(n config.Numbers) metrics.Numbers {
+	return metrics.Numbers{Country: n.Country, Area: n.Area, International: n.InternationalPrefix, Trunk: n.TrunkPrefix, Digits: n.NationalDigits}
 }
 
 func playFile(ctx context.Context, name string, p player, stderr io.Writer) error {

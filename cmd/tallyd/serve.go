@@ -7,7 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"runtime/debug"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,7 +27,8 @@ func serveCommand(environ []string) *cobra.Command {
 	c := &cobra.Command{
 		Use: "serve", Short: "the daemon: attach to the switches, count, store, publish", Args: cobra.NoArgs,
 		Long: "Attaches to the configured switches, keeps rollups and contacts in the data folder and publishes over NATS.\n" +
-			"With --demo and no switch configured it attaches to a simulated one, which plays a recorded call centre.",
+			"With --demo and no switch configured it attaches to a simulated one, which plays a recorded call centre.\n" +
+			"On SIGHUP it reads the roster anew; one with a fault in it is refused, and the one before stays.",
 		Example: "  tallyd serve --config /etc/tallyd/tallyd.yaml\n  tallyd serve --demo",
 		RunE: func(c *cobra.Command, _ []string) error {
 			return serve(c.Context(), o, environ, c.OutOrStdout(), c.ErrOrStderr())
@@ -58,10 +60,14 @@ func serve(ctx context.Context, o serveOptions, environ []string, stdout, stderr
 		return err
 	}
 	lean()
+	hangups := make(chan os.Signal, 1) // from here on none ends the process
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	d, err := newDaemon(ctx, cfg, demo, log)
 	if err != nil {
 		return err
 	}
+	d.hangups = hangups
 	return d.run(ctx, stdout)
 }
 
@@ -76,18 +82,7 @@ func chooseData(cfg *config.Config, o *serveOptions, demo bool) error {
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return fmt.Errorf("data folder: %w", err)
 	}
-	return nil
-}
-
-// lean keeps the daemon small: it shares the box with the PBX. Whoever sets
-// GOGC or GOMEMLIMIT decides for themselves.
-func lean() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50)
-	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(80 << 20) // soft: beyond it the collector works harder, nothing fails
-	}
+	return interruptedRestoring(cfg.Data)
 }
 
 // stopWithin is how long the parts of the daemon may take to stop.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,25 +22,8 @@ import (
 
 	"tallyd/connectors/bus"
 	"tallyd/connectors/freeswitch/playback"
+	"tallyd/connectors/source/sourcetest"
 )
-
-// lockedBuffer is what a daemon in the background writes to.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
 
 // eventually waits for a condition, and fails with what says after a while.
 func eventually(t *testing.T, what func() string, ok func() bool) {
@@ -58,7 +41,7 @@ func eventually(t *testing.T, what func() string, ok func() bool) {
 }
 
 type background struct {
-	out, errs lockedBuffer
+	out, errs sourcetest.Log
 	stop      func() int
 }
 
@@ -200,17 +183,6 @@ func TestWallboardSeesIt(t *testing.T) {
 	}
 }
 
-// TestTwoDaemonsOnOneFolder: the second says so and ends.
-func TestTwoDaemonsOnOneFolder(t *testing.T) {
-	data := t.TempDir()
-	serveInBackground(t, "--demo", "--data", data)
-	var out, errs bytes.Buffer
-	code := run(t.Context(), []string{"serve", "--demo", "--data", data}, []string{"TALLYD_NATS_LISTEN=127.0.0.1:0"}, &out, &errs)
-	if code != exitCannot || !strings.Contains(errs.String(), "another") {
-		t.Errorf("exit %d: %s", code, errs.String())
-	}
-}
-
 // build builds the daemon as it is delivered.
 func build(t *testing.T) string {
 	t.Helper()
@@ -229,12 +201,12 @@ func TestMemoryAtRest(t *testing.T) {
 	}
 	data := t.TempDir()
 	cmd := exec.Command(build(t), "serve", "--demo", "--data", data)
-	cmd.Env = append(os.Environ(), "TALLYD_NATS_LISTEN=127.0.0.1:0")
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), forTests), "TALLYD_NATS_LISTEN=127.0.0.1:0")
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var errs lockedBuffer
+	var errs sourcetest.Log
 	cmd.Stderr = &errs
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -268,12 +240,18 @@ func TestMemoryAtRest(t *testing.T) {
 
 func residentKB(t *testing.T, pid int) int {
 	t.Helper()
+	return memoryKB(t, pid, "VmRSS:")
+}
+
+// memoryKB is a line of what the system tells of a process's memory.
+func memoryKB(t *testing.T, pid int, line string) int {
+	t.Helper()
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range strings.Split(string(b), "\n") {
-		if v, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+	for _, l := range strings.Split(string(b), "\n") {
+		if v, ok := strings.CutPrefix(l, line); ok {
 			n, err := strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(v, "kB")))
 			if err != nil {
 				t.Fatal(err)
@@ -281,6 +259,6 @@ func residentKB(t *testing.T, pid int) int {
 			return n
 		}
 	}
-	t.Fatal("no VmRSS")
+	t.Fatal("no " + line)
 	return 0
 }

@@ -1,115 +1,116 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
-	"math"
 
-	"tallyd/connectors/asterisk/queuelog"
+	"tallyd/connectors/source/records"
 	"tallyd/metrics"
 )
 
-// verdict is what a comparison with queue_log comes to.
+// verdict is what the comparison with a switch's records comes to.
 type verdict struct {
-	QueueLog string `json:"queue_log"`
+	Switch      string          `json:"switch"`
+	Records     []recordVerdict `json:"records"`
+	Unexplained int             `json:"unexplained"`
+}
+
+// recordVerdict is what the comparison with one of them comes to.
+type recordVerdict struct {
+	Record   string `json:"record"`
+	File     string `json:"file"`
 	From     string `json:"from"` // of what was compared, by when callers joined
 	To       string `json:"to"`
-	Visits   int    `json:"visits"`   // in the log
+	Visits   int    `json:"visits"`   // in the record
 	Compared int    `json:"compared"` // that both have
-	LeftOut  int    `json:"left_out"` // of the log's: outside the span, or not closed yet
-	// Refused callers have no line in queue_log.
+	LeftOut  int    `json:"left_out"` // of the record's: outside the span, or not closed yet
+	// Refused callers are those of whom the record has nothing.
 	Refused     int             `json:"refused"`
 	Unexplained int             `json:"unexplained"`
 	Differences []differentJSON `json:"differences"`
-	Faults      []string        `json:"faults,omitempty"` // lines of the log that are none
+	CannotTell  []string        `json:"cannot_tell"`
+	Faults      []string        `json:"faults,omitempty"` // what of it is no part of it
+
+	lines []string
 }
 
 type differentJSON struct {
-	Line     int    `json:"line,omitempty"` // of the visit's ENTERQUEUE
+	File     string `json:"file,omitempty"` // where the record is a folder
+	Line     int    `json:"line,omitempty"` // of the visit's beginning
 	ID       string `json:"id"`
 	Queue    string `json:"queue"`
 	What     string `json:"what"`
-	QueueLog string `json:"queue_log"`
+	Recorded string `json:"recorded"`
 	Counted  string `json:"counted"`
-	Reason   string `json:"reason,omitempty"` // why queue_log is known to differ so
+	Reason   string `json:"reason,omitempty"` // why the record is known to differ so
 }
 
-// common is the span in which callers joined whom both sides may have: the log
-// may have been rotated or copied since, and counting may have begun later.
-func (v *verdict) common(visits []*queuelog.Visit, c *counted, entries []queuelog.Entry, from, to metrics.Millis) func(metrics.Millis) bool {
-	if from == 0 {
-		from = metrics.Millis(entries[0].At * 1000)
-		first := metrics.Millis(math.MaxInt64)
-		for i := range c.contacts {
-			first = min(first, c.contacts[i].Joined)
-		}
-		if len(c.contacts) > 0 {
-			from = max(from, first/1000*1000)
-		}
-	}
-	if to == math.MaxInt64 {
-		to = metrics.Millis((entries[len(entries)-1].At + 1) * 1000)
-	}
-	v.From, v.To, v.Visits = stamp(from), stamp(to), len(visits)
-	return func(joined metrics.Millis) bool { return joined >= from && joined < to }
-}
-
-// atBorder is how far from a border of the span one side may have a caller
-// whom the other has beyond it: queue_log's stamps are whole seconds, and late.
-const atBorder metrics.Millis = 2000
-
-// judge compares what both sides may have.
-func (v *verdict) judge(visits []*queuelog.Visit, c *counted, common func(metrics.Millis) bool) {
-	var log []*queuelog.Visit
-	byLine := map[int]*queuelog.Visit{}
-	for _, x := range visits {
-		if !common(metrics.Millis(x.Joined * 1000)) {
-			v.LeftOut++
-			continue
-		}
-		byLine[x.Line] = x
-		log = append(log, x)
-	}
-	paired := map[string]bool{}
-	for _, x := range log {
-		paired[x.ID] = true
-	}
-	var contacts []metrics.Contact
-	for _, x := range c.contacts {
-		if paired[x.Leg] || common(x.Joined-atBorder) && common(x.Joined+atBorder) || c.whole && common(x.Joined) {
-			contacts = append(contacts, x)
-		}
-	}
-	r := queuelog.Compare(log, contacts, c.name)
-	v.Compared, v.Refused, v.Differences = r.Compared, r.Refused, []differentJSON{}
-	for _, d := range r.Differences {
-		if x := byLine[d.Line]; x != nil && d.What == "visit" && !c.whole {
-			switch {
-			case metrics.Millis(x.Ended*1000) >= c.complete:
-				v.LeftOut++ // its quarter hour is not closed
-				continue
-			case x.Outcome == metrics.InProgress || x.Outcome == metrics.Answered && x.End == "":
-				d.Reason = queuelog.StillOn
+// judge compares each record with what was counted.
+func judge(name string, list []*recordFile, c *records.Counted, asked records.Span) *verdict {
+	v := &verdict{Switch: name}
+	for _, f := range list {
+		var rec *records.Record
+		var best *records.Result
+		for _, reading := range f.readings {
+			if r := records.Compare(reading, c, asked); best == nil || r.Compared > best.Compared {
+				rec, best = reading, r
 			}
 		}
-		if d.Reason == "" {
-			v.Unexplained++
+		x := recordVerdict{Record: rec.Name, File: f.file, Visits: best.Visits, Compared: best.Compared, LeftOut: best.LeftOut, Refused: best.Refused,
+			Differences: []differentJSON{}, CannotTell: rec.CannotTell}
+		x.From = stamp(max(c.Seen.From, asked.From))
+		if !rec.AtEnd {
+			x.From = stamp(max(rec.Span.From, c.Seen.From, asked.From))
 		}
-		v.Differences = append(v.Differences, differentJSON{d.Line, d.ID, d.Queue, d.What, d.Log, d.Ours, d.Reason})
+		x.To = stamp(earliest(rec.Span.To, c.Seen.To, asked.To))
+		for _, fault := range rec.Faults {
+			x.Faults = append(x.Faults, fault.In(f.file))
+		}
+		for _, d := range best.Differences {
+			mark := " "
+			if d.Reason == "" {
+				mark = "!"
+				x.Unexplained++
+			}
+			x.lines = append(x.lines, mark+" "+d.In(rec.Name))
+			j := differentJSON{ID: d.ID, Queue: d.Queue, What: d.What, Recorded: d.Recorded, Counted: d.Counted, Reason: d.Reason}
+			if d.Visit != nil {
+				j.File, j.Line = d.Visit.File, d.Visit.Line
+			}
+			x.Differences = append(x.Differences, j)
+		}
+		v.Records, v.Unexplained = append(v.Records, x), v.Unexplained+x.Unexplained
 	}
+	return v
+}
+
+// earliest of moments, of which 0 is never.
+func earliest(list ...metrics.Millis) (m metrics.Millis) {
+	for _, x := range list {
+		if x != 0 {
+			m = min(cmp.Or(m, x), x)
+		}
+	}
+	return m
 }
 
 func (v *verdict) print(w io.Writer) error {
-	fmt.Fprintf(w, "%s, callers who joined from %s to %s: %d visits, %d compared, %d left out; %d refused, of whom queue_log has no line\n",
-		v.QueueLog, v.From, v.To, v.Visits, v.Compared, v.LeftOut, v.Refused)
-	for _, d := range v.Differences {
-		mark := "!"
-		if d.Reason != "" {
-			mark = " "
+	for i, x := range v.Records {
+		if i > 0 {
+			fmt.Fprintln(w)
 		}
-		line := queuelog.Difference{Line: d.Line, ID: d.ID, Queue: d.Queue, What: d.What, Log: d.QueueLog, Ours: d.Counted, Reason: d.Reason}
-		fmt.Fprintf(w, "%s %s\n", mark, line)
+		fmt.Fprintf(w, "%s %s, callers who joined from %s to %s: %d visits, %d compared, %d left out; %d refused, of whom it has nothing\n",
+			x.Record, x.File, x.From, x.To, x.Visits, x.Compared, x.LeftOut, x.Refused)
+		for _, line := range x.lines {
+			fmt.Fprintln(w, line)
+		}
+		for _, line := range x.CannotTell {
+			fmt.Fprintf(w, "  it cannot tell %s\n", line)
+		}
+		if _, err := fmt.Fprintf(w, "%d differences, %d of them unexplained\n", len(x.Differences), x.Unexplained); err != nil {
+			return err
+		}
 	}
-	_, err := fmt.Fprintf(w, "%d differences, %d of them unexplained\n", len(v.Differences), v.Unexplained)
-	return err
+	return nil
 }

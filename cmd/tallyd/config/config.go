@@ -18,14 +18,18 @@ import (
 
 // Config is what people set. Default holds what they leave out.
 type Config struct {
-	Site       string           `yaml:"site"`
-	Data       string           `yaml:"data"`
-	TimeZone   string           `yaml:"time_zone"`
-	Switches   []Switch         `yaml:"switches"`
-	NATS       NATS             `yaml:"nats"`
-	HTTP       HTTP             `yaml:"http"`
-	Queues     map[string]Queue `yaml:"queues"`
-	RosterFile string           `yaml:"roster_file"`
+	Site        string                `yaml:"site"`
+	Data        string                `yaml:"data"`
+	TimeZone    string                `yaml:"time_zone"`
+	Switches    []Switch              `yaml:"switches"`
+	NATS        NATS                  `yaml:"nats"`
+	HTTP        HTTP                  `yaml:"http"`
+	Queues      map[string]Queue      `yaml:"queues"`
+	QueueGroups map[string]QueueGroup `yaml:"queue_groups"`
+	Numbers     Numbers               `yaml:"numbers"`
+	RosterFile  string                `yaml:"roster_file"`
+	Retention   Retention             `yaml:"retention"`
+	DiskBudget  Size                  `yaml:"disk_budget"` // of the store; 0 for none
 }
 
 // Switch is one switch to attach to.
@@ -50,10 +54,20 @@ type AMI struct {
 
 // NATS says where the bus is: embedded (Listen) or elsewhere (URL).
 type NATS struct {
-	Listen          string `yaml:"listen"`
-	URL             string `yaml:"url"`
-	CredentialsFile string `yaml:"credentials_file"`
-	Websocket       string `yaml:"websocket"`
+	Listen          string  `yaml:"listen"`
+	URL             string  `yaml:"url"`
+	CredentialsFile string  `yaml:"credentials_file"`
+	Websocket       string  `yaml:"websocket"`
+	Streams         Streams `yaml:"streams"`
+}
+
+// Streams says how the JetStream streams are made where they are not there yet.
+type Streams struct {
+	// Rollups and Contacts say how long a message is kept.
+	Rollups  Age `yaml:"rollups"`
+	Contacts Age `yaml:"contacts"`
+	// Replicas is how many servers of a cluster keep it.
+	Replicas int `yaml:"replicas"`
 }
 
 // HTTP says where pages and queries are served.
@@ -72,7 +86,8 @@ type Queue struct {
 func Default() Config {
 	return Config{
 		Site: "main", Data: "/var/lib/tallyd", TimeZone: "UTC",
-		NATS: NATS{Listen: "127.0.0.1:4222"}, HTTP: HTTP{Listen: "127.0.0.1:8470"},
+		NATS: NATS{Listen: "127.0.0.1:4222", Streams: Streams{Rollups: Age{Days: 90}, Contacts: Age{Days: 7}, Replicas: 1}}, HTTP: HTTP{Listen: "127.0.0.1:8470"}, Numbers: numbersOf(""),
+		Retention: Retention{Contacts: Age{Months: 13}, Rollups: Age{Years: 5}},
 	}
 }
 
@@ -149,6 +164,9 @@ func (d *decoder) check(c *Config) {
 	} else {
 		d.address("nats.listen", c.NATS.Listen)
 	}
+	if n := c.NATS.Streams.Replicas; n < 1 || n > 5 {
+		d.fault("nats.streams.replicas", "replicas %d is not between 1 and 5", n)
+	}
 	if c.NATS.CredentialsFile != "" {
 		c.NATS.CredentialsFile = d.beside(c.NATS.CredentialsFile)
 		d.readable("nats.credentials_file", c.NATS.CredentialsFile)
@@ -172,6 +190,11 @@ func (d *decoder) check(c *Config) {
 			}
 		}
 		c.Queues[name] = q
+	}
+	d.checkGroups(c.QueueGroups)
+	d.checkNumbers(&c.Numbers)
+	if c.DiskBudget != 0 && c.DiskBudget < leastBudget {
+		d.fault("disk_budget", "disk_budget %q must be at least %s", c.DiskBudget, leastBudget)
 	}
 	if c.RosterFile != "" {
 		c.RosterFile = d.beside(c.RosterFile)

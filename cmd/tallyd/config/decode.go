@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding"
 	"errors"
 	"fmt"
 	"io"
@@ -17,12 +18,17 @@ import (
 // into a struct stops at the first fault, and one that goes by way of maps
 // forgets where each value stood.
 
-type place struct{ line, col int }
+type place struct {
+	line, col int
+	file      string // "" for the decoder's own
+}
 
 type decoder struct {
 	file   string
 	places map[string]place // where each key's value stands, by its path
 	faults Faults
+	// environ are the paths that the environment set.
+	environ []string
 }
 
 // fault notes what is wrong with the value at a path, or with the nearest thing
@@ -33,13 +39,23 @@ func (d *decoder) fault(path, format string, args ...any) {
 		path = path[:max(0, strings.LastIndexByte(path, '.'))]
 		p, ok = d.places[path]
 	}
-	d.faults = append(d.faults, Fault{d.file, p.line, p.col, fmt.Sprintf(format, args...)})
+	file := d.file
+	if p.file != "" {
+		file = p.file
+	}
+	d.faults = append(d.faults, Fault{file, p.line, p.col, fmt.Sprintf(format, args...)})
 }
 
 // set tells whether a path was given a value.
 func (d *decoder) set(path string) bool {
 	_, ok := d.places[path]
-	return ok
+	return ok || slices.Contains(d.environ, path)
+}
+
+// faulty tells whether the value at a path could not be read.
+func (d *decoder) faulty(path string) bool {
+	p, ok := d.places[path]
+	return ok && slices.ContainsFunc(d.faults, func(f Fault) bool { return f.Line == p.line && f.Col == p.col })
 }
 
 func (d *decoder) decode(b []byte, into any) {
@@ -81,12 +97,16 @@ func (d *decoder) value(path string, n *yaml.Node, v reflect.Value, depth int) {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
-	d.places[path] = place{n.Line, n.Column}
+	d.places[path] = place{line: n.Line, col: n.Column}
 	if depth > maxDepth {
 		d.fault(path, "too deeply nested")
 		return
 	}
-	switch v.Kind() {
+	kind := v.Kind()
+	if unmarshaler(v) != nil {
+		kind = reflect.String
+	}
+	switch kind {
 	case reflect.Struct:
 		if n.Kind != yaml.MappingNode {
 			d.fault(path, "%s must be a list of key: value", label(path))
@@ -151,12 +171,33 @@ func (d *decoder) mapping(path string, n *yaml.Node, depth int, find func(string
 	}
 }
 
+// duration reads what Go reads, and whole days, such as 7d.
+func duration(s string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		n, err := strconv.ParseUint(days, 10, 16)
+		return time.Duration(n) * 24 * time.Hour, err
+	}
+	return time.ParseDuration(s)
+}
+
+// unmarshaler is a value that reads its own text, nil where v does not.
+func unmarshaler(v reflect.Value) encoding.TextUnmarshaler {
+	u, _ := v.Addr().Interface().(encoding.TextUnmarshaler)
+	return u
+}
+
 func (d *decoder) scalar(path, s string, v reflect.Value) {
+	if u := unmarshaler(v); u != nil {
+		if err := u.UnmarshalText([]byte(s)); err != nil {
+			d.fault(path, "%s %q %v", label(path), s, err)
+		}
+		return
+	}
 	switch v.Interface().(type) {
 	case string:
 		v.SetString(s)
 	case time.Duration:
-		x, err := time.ParseDuration(s)
+		x, err := duration(s)
 		if err != nil {
 			d.fault(path, "%s %q is not a duration, such as 20s", label(path), s)
 			return
@@ -200,7 +241,11 @@ func (d *decoder) environment(environ []string, c *Config) {
 }
 
 func (d *decoder) assign(path, rest, value string, v reflect.Value) bool {
-	switch v.Kind() {
+	kind := v.Kind()
+	if unmarshaler(v) != nil {
+		kind = reflect.String
+	}
+	switch kind {
 	case reflect.Struct:
 		t := v.Type()
 		for i := range t.NumField() {
@@ -231,6 +276,7 @@ func (d *decoder) assign(path, rest, value string, v reflect.Value) bool {
 		return false
 	}
 	delete(d.places, path)
+	d.environ = append(d.environ, path)
 	d.scalar(path, value, v)
 	return true
 }

@@ -1,74 +1,66 @@
 package config
 
 import (
-	"fmt"
 	"os"
+	"slices"
+	"time"
 
 	"tallyd/metrics"
+	"tallyd/metrics/roster"
 )
 
-// Roster says who the agents are, whatever their switches call them.
-type Roster struct {
-	Agents []Agent `yaml:"agents"`
-
-	names map[string]string
-}
-
-// Agent is a person.
-type Agent struct {
-	ID   string `yaml:"id"`
-	Name string `yaml:"name"`
-	Team string `yaml:"team"`
-	Role string `yaml:"role"`
-	// Logins are the names that each switch, by its name or kind, knows the
-	// agent by.
-	Logins map[string][]string `yaml:"logins"`
-}
+// Roster is a roster that was read from a file and found sound. A nil one knows
+// nobody.
+type Roster struct{ *roster.Roster }
 
 // LoadRoster reads a roster; the error is a Faults where its content is wrong.
-func LoadRoster(path string) (*Roster, error) {
+// Zone is where its dates and shifts are unless the file says otherwise; nil is
+// UTC.
+func LoadRoster(path string, zone *time.Location) (*Roster, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	r := &Roster{names: map[string]string{}}
-	d := &decoder{file: path, places: map[string]place{}}
-	d.decode(b, r)
-	taken := map[[2]string]string{}
-	for i, a := range r.Agents {
-		at := fmt.Sprintf("agents.%d", i)
-		if a.ID == "" {
-			d.fault(at, "an agent needs an id")
-			continue
-		}
-		if _, twice := r.names[a.ID]; twice {
-			d.fault(at+".id", "agent id %q is used twice", a.ID)
-		}
-		r.names[a.ID] = a.Name
-		for sw, logins := range a.Logins {
-			for j, login := range logins {
-				if other, ok := taken[[2]string{sw, login}]; ok {
-					d.fault(fmt.Sprintf("%s.logins.%s.%d", at, sw, j), "login %q of %q belongs to agent %q too", login, sw, other)
-				}
-				taken[[2]string{sw, login}] = a.ID
-			}
-		}
-	}
-	if len(d.faults) > 0 {
-		return nil, d.faults
+	r, faults := readRoster(path, b, zone)
+	if len(faults) > 0 {
+		return nil, faults
 	}
 	return r, nil
 }
 
-// Apply makes the names that a switch uses stand for the agents.
-func (r *Roster) Apply(n *metrics.Names, switches ...string) {
+func readRoster(path string, b []byte, zone *time.Location) (*Roster, Faults) {
+	d := &decoder{file: path, places: map[string]place{}}
+	var f rosterFile
+	d.decode(b, &f)
+	r := d.roster(&f, zone)
+	return &Roster{r}, d.inOrder()
+}
+
+// Apply makes the names that a switch uses, now, stand for the agents.
+func (r *Roster) Apply(n *metrics.Names, switches ...string) { r.ApplyAt(time.Now(), n, switches...) }
+
+// ApplyAt makes the names that a switch uses at a moment stand for the agents.
+// Where the switch is named in several ways, the first goes before the others.
+func (r *Roster) ApplyAt(at time.Time, n *metrics.Names, switches ...string) {
 	if r == nil {
 		return
 	}
-	for _, a := range r.Agents {
+	owner := map[string]string{}
+	for _, sw := range slices.Backward(switches) {
+		for login, agent := range r.Logins(at, sw, sw) {
+			owner[login] = agent
+		}
+	}
+	for _, a := range r.Agents() {
+		stay, here := a.At(at)
+		if !here {
+			continue
+		}
 		for _, sw := range switches {
-			for _, login := range a.Logins[sw] {
-				n.Alias(metrics.AgentName, login, a.ID)
+			for _, login := range stay.Logins[sw] {
+				if owner[login] == a.ID {
+					n.Alias(metrics.AgentName, login, a.ID)
+				}
 			}
 		}
 	}
@@ -76,17 +68,18 @@ func (r *Roster) Apply(n *metrics.Names, switches ...string) {
 
 // Shared tells which agents more than one of the switches, each named with its
 // kind, may tell of; nil where there is but one switch. The same name on two of
-// them is the same agent, unless the roster has it as one switch's alone.
+// them is the same agent, unless the roster has it as one switch's alone, now
+// and at any other time.
 func (r *Roster) Shared(switches map[string]string) func(agent string) bool {
 	if len(switches) < 2 {
 		return nil
 	}
 	alone := map[string]bool{}
 	if r != nil {
-		for _, a := range r.Agents {
+		for _, a := range r.Agents() {
 			n := 0
 			for name, kind := range switches {
-				if len(a.Logins[name]) > 0 || len(a.Logins[kind]) > 0 {
+				if slices.ContainsFunc(a.Stays, func(s roster.Stay) bool { return len(s.Logins[name]) > 0 || len(s.Logins[kind]) > 0 }) {
 					n++
 				}
 			}
@@ -101,5 +94,9 @@ func (r *Roster) NameOf(id string) string {
 	if r == nil {
 		return ""
 	}
-	return r.names[id]
+	a, ok := r.Agent(id)
+	if !ok {
+		return ""
+	}
+	return a.Name
 }

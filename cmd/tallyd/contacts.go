@@ -1,0 +1,248 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"tallyd/cmd/tallyd/config"
+	"tallyd/connectors/api"
+	"tallyd/connectors/bus"
+	"tallyd/metrics"
+)
+
+type contactsOptions struct {
+	config, data     string
+	from, to         string
+	kind             string
+	queues, outcomes []string
+	agent, sw        string
+	caller           string
+	abandoned        bool
+	limit            int
+	details          bool
+	format, output   string
+	json             bool
+}
+
+func contactsCommand(environ []string) *cobra.Command {
+	var o contactsOptions
+	c := &cobra.Command{
+		Use: "contacts", Short: "list visits and calls: the evidence behind the figures",
+		Long: "Asks the running daemon for its contacts, in the order in which they ended: one for each caller's stay in a queue or, with --kind call, one for each\n" +
+			"call of an agent's own that is not from a queue. Any number can be exported: they are asked for and written page by page.\n" +
+			"Numbers of callers are masked. --caller finds those of one number all the same: it is compared by its keyed hash, normalised as callers' numbers are (numbers in the configuration).\n" +
+			"CSV and XLSX have a row for each contact, and an apostrophe before what a spreadsheet would take for a formula; JSON has who was rung and each hold too.",
+		Example: "  tallyd contacts --abandoned --queue support@default\n" +
+			"  tallyd contacts --agent 1001@default --from 2026-11-23 --to 2026-11-24 --details\n" +
+			"  tallyd contacts --caller 13912345678 --from 2026-11-01\n" +
+			"  tallyd contacts --kind call --agent 1001@default\n" +
+			"  tallyd contacts --from 2026-10-01 --to 2026-11-01 --output october.xlsx",
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return contacts(c.Context(), o, environ, c.OutOrStdout(), c.ErrOrStderr())
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.config, "config", "", "configuration file of the daemon")
+	f.StringVar(&o.data, "data", "", "data folder of the daemon")
+	f.StringVar(&o.from, "from", "", "contacts that ended from here on, local time (default: midnight)")
+	f.StringVar(&o.to, "to", "", "contacts that ended before, local time (default: now)")
+	f.StringVar(&o.kind, "kind", "visit", "visit: stays in queues; call: calls that are not from a queue")
+	f.StringArrayVar(&o.queues, "queue", nil, "of this queue; several times for several queues")
+	f.StringVar(&o.agent, "agent", "", "that this agent answered, or whose call it is")
+	f.StringSliceVar(&o.outcomes, "outcome", nil, "with these outcomes, such as abandoned,timed_out")
+	f.BoolVar(&o.abandoned, "abandoned", false, "callers who hung up while waiting: --outcome abandoned")
+	f.StringVar(&o.sw, "switch", "", "of this switch")
+	f.StringVar(&o.caller, "caller", "", "of this number, as the switch writes it")
+	f.IntVar(&o.limit, "limit", 0, "at most so many (default: all)")
+	f.BoolVar(&o.details, "details", false, "in the table: who was rung, holds, the way from queue to queue, ids")
+	f.StringVar(&o.format, "format", "", "table, csv, json or xlsx (default: as --output ends, or table)")
+	f.StringVar(&o.output, "output", "", "write into this file")
+	f.BoolVar(&o.json, "json", false, "print one JSON document: --format json")
+	return c
+}
+
+// request is the question, and the zone that times are shown in.
+func (o *contactsOptions) request(cfg *config.Config) (r bus.ContactsRequest, zone *time.Location, err error) {
+	if zone, err = time.LoadLocation(cfg.TimeZone); err != nil {
+		return r, nil, &codeError{exitUsage, err}
+	}
+	r = bus.ContactsRequest{Kind: o.kind, Switch: o.sw, Queues: o.queues, Agent: o.agent, Outcomes: o.outcomes, Caller: o.caller}
+	if r.From, err = localTime(o.from, zone); err != nil {
+		return r, nil, usage("contacts: --from %v", err)
+	}
+	if r.To, err = localTime(o.to, zone); err != nil {
+		return r, nil, usage("contacts: --to %v", err)
+	}
+	if r.To.IsZero() {
+		r.To = time.Now() // the same for every page
+	}
+	if r.From.IsZero() {
+		y, m, d := r.To.In(zone).Date()
+		r.From = time.Date(y, m, d, 0, 0, 0, 0, zone)
+	}
+	if !r.From.Before(r.To) {
+		return r, nil, usage("contacts: the span from %s to %s is empty", r.From.In(zone).Format(time.RFC3339), r.To.In(zone).Format(time.RFC3339))
+	}
+	if !slices.Contains(metrics.ContactKindNames(), o.kind) {
+		return r, nil, usage("contacts: --kind %q is neither visit nor call", o.kind)
+	}
+	if o.abandoned {
+		r.Outcomes = append(r.Outcomes, metrics.Abandoned.String())
+	}
+	for _, name := range r.Outcomes {
+		if i := slices.Index(metrics.OutcomeNames(), name); i <= int(metrics.InProgress) {
+			return r, nil, usage("contacts: --outcome %q is none of %s", name, strings.Join(metrics.OutcomeNames()[metrics.InProgress+1:], ", "))
+		}
+	}
+	if o.kind != metrics.VisitContact.String() && (o.abandoned || len(o.queues) > 0) {
+		return r, nil, usage("contacts: --queue and --abandoned are about visits, not about calls")
+	}
+	if o.limit < 0 {
+		return r, nil, usage("contacts: --limit %d is below 0", o.limit)
+	}
+	return r, zone, nil
+}
+
+// settle decides the format.
+func (o *contactsOptions) settle(stdout io.Writer) error {
+	if o.json {
+		if o.format != "" && o.format != "json" {
+			return usage("contacts: --json and --format %s are two formats", o.format)
+		}
+		o.format = "json"
+	}
+	if o.format == "" {
+		o.format = "table"
+		if ext := strings.TrimPrefix(strings.ToLower(filepath.Ext(o.output)), "."); ext == "csv" || ext == "json" || ext == "xlsx" {
+			o.format = ext
+		}
+	}
+	if !slices.Contains([]string{"table", "csv", "json", "xlsx"}, o.format) {
+		return usage("contacts: --format %q is none of table, csv, json, xlsx", o.format)
+	}
+	if o.format == "xlsx" && o.output == "" && isTerminal(stdout) {
+		return usage("contacts: a workbook is not for a terminal: --output FILE.xlsx")
+	}
+	return nil
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// contactWriter writes contacts in one of the formats, as they come.
+type contactWriter interface {
+	write(c *api.Contact) error
+	// end comes after the last one. All that ended before complete are there.
+	end(complete api.Moment) error
+}
+
+func contacts(ctx context.Context, o contactsOptions, environ []string, stdout, stderr io.Writer) error {
+	cfg, err := config.Load(o.config, environ)
+	if err != nil {
+		return &codeError{exitUsage, err}
+	}
+	r, zone, err := o.request(cfg)
+	if err != nil {
+		return err
+	}
+	if err := o.settle(stdout); err != nil {
+		return err
+	}
+	client, err := bus.Dial(dataFolder(cfg, o.data), cfg.Site, cfg.NATS.URL, cfg.NATS.CredentialsFile)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	return writeTo(o.output, stdout, func(out io.Writer) error {
+		counting := &contactsProgress{out: stderr, shown: time.Now()}
+		counting.interactive = isTerminal(stderr) && (o.output != "" || !isTerminal(stdout))
+		defer counting.done()
+		return copyContacts(ctx, client, r, o.limit, newContactWriter(o, out, r, cfg.Site, zone), counting)
+	})
+}
+
+func newContactWriter(o contactsOptions, out io.Writer, r bus.ContactsRequest, site string, zone *time.Location) contactWriter {
+	switch o.format {
+	case "csv":
+		return newContactsCSV(out, zone)
+	case "json":
+		return &contactsJSON{out: out, site: site, from: r.From, to: r.To}
+	case "xlsx":
+		return &contactsXLSX{out: out, zone: zone}
+	}
+	return &contactsTable{out: out, zone: zone, site: site, from: r.From, to: r.To, calls: o.kind != metrics.VisitContact.String(), details: o.details, limit: cmp.Or(o.limit, -1)}
+}
+
+// copyContacts asks for page after page.
+func copyContacts(ctx context.Context, client *bus.Client, r bus.ContactsRequest, limit int, w contactWriter, counting *contactsProgress) error {
+	var complete api.Moment
+	err := client.AllContacts(ctx, askWithin, r, limit, func(page *bus.ContactsAnswer) error {
+		for i := range page.Contacts {
+			if err := w.write(&page.Contacts[i]); err != nil {
+				return err
+			}
+		}
+		counting.add(len(page.Contacts))
+		complete = page.Complete
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return w.end(complete)
+}
+
+// writeTo gives f a file that appears under its name once it is whole, or stdout.
+func writeTo(name string, stdout io.Writer, f func(io.Writer) error) error {
+	if name == "" {
+		return f(stdout)
+	}
+	file, err := os.CreateTemp(filepath.Dir(name), ".contacts-*")
+	if err != nil {
+		return fmt.Errorf("--output: %w", err)
+	}
+	defer os.Remove(file.Name()) // where it was renamed there is nothing left
+	err = f(file)
+	if e := file.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Rename(file.Name(), name)
+	}
+	return err
+}
+
+// contactsProgress says on a terminal how many contacts there are so far.
+type contactsProgress struct {
+	out         io.Writer
+	n           int
+	shown       time.Time
+	interactive bool
+}
+
+func (p *contactsProgress) add(n int) {
+	p.n += n
+	if p.interactive && time.Since(p.shown) > 200*time.Millisecond {
+		p.shown = time.Now()
+		fmt.Fprintf(p.out, "\r%d contacts", p.n)
+	}
+}
+
+func (p *contactsProgress) done() {
+	if p.interactive {
+		fmt.Fprint(p.out, "\r\x1b[K")
+	}
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"runtime/metrics"
+	"time"
+
+	"tallyd/storage"
+	"tallyd/storage/resident"
+)
+
+// The daemon shares the box with the PBX and stays small: its heap, and what the
+// system counts of files as its memory.
+
+const (
+	// residentTables is how much of the store's tables may stay in memory, in bytes.
+	// A compaction touches them quickly.
+	residentTables = 2 << 20
+	releaseEvery   = 10 * time.Millisecond
+	measureEvery   = 5 * time.Second
+	// heapGrowth is how much garbage may be on the heap, in percent of what is not.
+	heapGrowth = 20
+	smallHeap  = 56 << 20
+)
+
+// lean has the collector keep the heap small. Whoever sets GOGC or GOMEMLIMIT
+// decides for themselves.
+func lean() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(heapGrowth)
+	}
+	limitHeap()
+}
+
+// limitHeap sets the limit at which the collector gives back at once what it has
+// freed, and works harder. It lies above what is in use, however much that is: the
+// collector must not take a processor from the switch.
+func limitHeap() {
+	if os.Getenv("GOMEMLIMIT") != "" {
+		return
+	}
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(live)
+	used := int64(0)
+	if live[0].Value.Kind() == metrics.KindUint64 {
+		used = int64(live[0].Value.Uint64())
+	}
+	debug.SetMemoryLimit(max(smallHeap, used+used/100*heapGrowth+(8<<20)))
+}
+
+// keepSmall keeps memory small until the context ends: the heap's limit fits what
+// is in use; of the program that is resident which was used lately, of the store's
+// files residentTables. Giving back takes half a processor at most, while there is
+// something to give back.
+func keepSmall(ctx context.Context, store *storage.Store, log *slog.Logger) {
+	const cannot = "what the store's files take of memory cannot be given back, and grows with the store"
+	ours, err := store.Mapped()
+	if err != nil {
+		log.Warn(cannot, "err", err)
+		return
+	}
+	look, measure := time.NewTimer(0), time.NewTicker(measureEvery)
+	defer look.Stop()
+	defer measure.Stop()
+	others, err := besides(ours)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-measure.C:
+			limitHeap()
+			if err == nil {
+				others, err = besides(ours)
+				err = errors.Join(err, resident.Program())
+			}
+			continue
+		case <-look.C:
+		}
+		files, wait := int64(0), releaseEvery
+		if err == nil {
+			files, err = resident.Files()
+		}
+		if err == nil && files > others+residentTables {
+			begun := time.Now()
+			err = resident.Release(ours)
+			wait = max(wait, time.Since(begun))
+		}
+		if err == nil {
+			look.Reset(wait)
+		} else if !errors.Is(err, errors.ErrUnsupported) {
+			log.Warn(cannot, "err", err)
+		}
+	}
+}
+
+// besides is how many bytes of other files than some are resident.
+func besides(some func(path string) bool) (int64, error) {
+	all, err := resident.Files()
+	if err != nil {
+		return 0, err
+	}
+	theirs, err := resident.Of(some)
+	return max(0, all-theirs), err
+}
