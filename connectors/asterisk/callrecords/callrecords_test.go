@@ -106,7 +106,7 @@ func TestCDRStays(t *testing.T) {
 		var got []string
 		for _, v := range rec.Visits {
 			s := v.Queue
-			if v.Perhaps {
+			if v.Perhaps || v.Rest {
 				s = "perhaps " + s
 			}
 			switch {

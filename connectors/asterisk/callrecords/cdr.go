@@ -88,7 +88,8 @@ type cdrStay struct {
 	ended  time.Time
 	latest time.Time // where nobody answered: when the call's next row began
 	agent  *cdrRow   // the row of who answered
-	second bool      // of another before it, perhaps
+	second bool      // of another before it under another channel, perhaps
+	rest   bool      // of the one before it under this channel, perhaps
 }
 
 func (d *cdr) take(r *cdrRow) {
@@ -124,13 +125,13 @@ func (d *cdr) take(r *cdrRow) {
 		if n := len(c.parts); n > 0 && c.parts[n-1].goesOn(r) {
 			began = c.parts[n-1].start
 		}
-		c.open = &cdrStay{row: r, began: began, second: c.answered != nil && c.answered.row.data == r.data}
+		c.open = &cdrStay{row: r, began: began, rest: c.answered != nil && c.answered.row.data == r.data}
 		d.stays = append(d.stays, c.open)
 	}
 	c.open.ended = r.end
 	if r.answered && r.rung != "" {
 		c.open.agent = r
-		c.open.second = c.open.second || d.rung[r.rung] != nil
+		c.open.second = d.rung[r.rung] != nil
 		d.rung[r.rung] = append(d.rung[r.rung], c.open)
 		c.answered, c.open = c.open, nil
 	}
@@ -156,7 +157,7 @@ func (d *cdr) record(faults []records.Fault) *records.Record {
 
 func (d *cdr) visit(s *cdrStay) *records.Visit {
 	v := &records.Visit{Line: s.row.line, ID: s.row.id, Queue: queueOf(s.row.data), Caller: s.row.caller, Slack: records.WholeSeconds,
-		Earliest: d.clock.moment(s.row.line, s.began), Perhaps: s.second, Outcomes: records.Unanswered(), Ended: d.clock.moment(s.row.line, s.ended), End: s.row.disposition}
+		Earliest: d.clock.moment(s.row.line, s.began), Perhaps: s.second, Rest: s.rest, Outcomes: records.Unanswered(), Ended: d.clock.moment(s.row.line, s.ended), End: s.row.disposition}
 	v.Last = v.Ended
 	if s.agent != nil {
 		v.Outcomes, v.Agent = []metrics.Outcome{metrics.Answered}, interfaceOf(s.agent.rung)

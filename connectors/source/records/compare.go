@@ -82,9 +82,10 @@ func Compare(rec *Record, counted *Counted, asked Span) *Result {
 		who.see(p.v.Agent, p.c.Agent)
 	}
 	taken := takenIn(rec, counted.Contacts, paired)
+	begins := beginnings(rec.Visits, ours)
 	for _, v := range rec.Visits {
 		c := ours[v]
-		if c == nil && v.Perhaps {
+		if c == nil && (v.Perhaps || v.Rest || begins[v]) {
 			continue
 		}
 		r.Visits++
@@ -123,6 +124,21 @@ func Compare(rec *Record, counted *Counted, asked Span) *Result {
 		}
 	}
 	return r
+}
+
+// beginnings are the visits without a contact whose rest, with the same agent, has
+// one.
+func beginnings(visits []*Visit, ours map[*Visit]*metrics.Contact) map[*Visit]bool {
+	out, rests := map[*Visit]bool{}, map[string]*Visit{} // of an id: its next visit, if that is such a rest
+	for _, v := range slices.Backward(visits) {
+		rest := rests[v.ID]
+		out[v] = ours[v] == nil && rest != nil && rest.Agent == v.Agent
+		delete(rests, v.ID)
+		if v.ID != "" && v.Rest && (ours[v] != nil || out[v]) {
+			rests[v.ID] = v
+		}
+	}
+	return out
 }
 
 func (r *Result) add(d Difference) { r.Differences = append(r.Differences, d) }

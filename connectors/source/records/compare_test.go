@@ -24,6 +24,8 @@ func TestSpans(t *testing.T) {
 	visit := func(id string, joined, last metrics.Millis, open bool) *Visit {
 		return &Visit{ID: id, Queue: "q", Joined: joined, Last: last, Outcomes: []metrics.Outcome{metrics.Abandoned}, Open: open}
 	}
+	by := func(agent string, v *Visit) *Visit { v.Agent = agent; return v }
+	rest := func(v *Visit) *Visit { v.Rest = true; return v }
 	for _, c := range []struct {
 		name                      string
 		rec                       Record
@@ -46,6 +48,12 @@ func TestSpans(t *testing.T) {
 		{"written at the end of calls, after this one", Record{AtEnd: true, Span: Span{From: 3000, To: 90_000}}, Counted{Contacts: []metrics.Contact{left("a", 1000, 2000)}}, Span{}, 0, 0, 0, 0, 0, ""},
 		{"written at the end of calls, before this one", Record{AtEnd: true, Span: Span{From: 1, To: 90_000}}, Counted{Contacts: []metrics.Contact{left("a", 50_000, 60_000)}}, Span{}, 0, 0, 0, 1, 0, "counted has it"},
 		{"perhaps a visit", Record{Visits: []*Visit{{ID: "a", Queue: "q", Perhaps: true}}}, Counted{}, Span{}, 0, 0, 0, 0, 0, ""},
+		{"one visit in two pieces, the first of which goes with it", Record{Visits: []*Visit{visit("a", 1000, 1000, false), rest(visit("a", 9000, 9000, false))}}, Counted{Contacts: []metrics.Contact{left("a", 1000, 2000)}}, Span{}, 1, 1, 0, 0, 0, ""},
+		{"the second of which goes with it", Record{Visits: []*Visit{visit("a", 1000, 1000, false), rest(visit("a", 9000, 9000, false))}}, Counted{Contacts: []metrics.Contact{left("a", 9000, 9500)}}, Span{}, 1, 1, 0, 0, 0, ""},
+		{"in three", Record{Visits: []*Visit{visit("a", 1000, 1000, false), rest(visit("a", 4000, 4000, false)), rest(visit("a", 9000, 9000, false))}}, Counted{Contacts: []metrics.Contact{left("a", 9000, 9500)}}, Span{}, 1, 1, 0, 0, 0, ""},
+		{"in two pieces, neither counted", Record{Visits: []*Visit{visit("a", 1000, 1000, false), rest(visit("a", 9000, 9000, false))}}, Counted{}, Span{}, 1, 0, 0, 1, 0, "has it, counted not"},
+		{"a rest with another agent", Record{Visits: []*Visit{by("x", visit("a", 1000, 1000, false)), by("y", rest(visit("a", 9000, 9000, false)))}}, Counted{Contacts: []metrics.Contact{left("a", 9000, 9500)}}, Span{}, 2, 1, 0, 1, 0, "counted not"},
+		{"a rest of another's", Record{Visits: []*Visit{visit("b", 1000, 1000, false), rest(visit("a", 9000, 9000, false))}}, Counted{Contacts: []metrics.Contact{left("a", 9000, 9500)}}, Span{}, 2, 1, 0, 1, 0, "visit b in queue q: visit: log has it, counted not"},
 		{"the switch stopped", Record{AtEnd: true, Span: Span{From: 1, To: 90_000}}, Counted{Contacts: []metrics.Contact{{Visit: "a", Leg: "a", Queue: "q", Joined: 50_000, Ended: 60_000, Outcome: metrics.SwitchFailed}}},
 			Span{}, 0, 0, 0, 0, 1, SwitchFailed},
 		{"may be on the line", Record{AtEnd: true, Span: Span{From: 1, To: 90_000}}, Counted{Contacts: []metrics.Contact{{Visit: "a", Leg: "a", Queue: "q", Joined: 50_000, Ended: 60_000, Outcome: metrics.TimedOut}}},

@@ -39,8 +39,11 @@ type Visit struct {
 	Last metrics.Millis
 	// Open: the record does not have its end.
 	Open bool
-	// Perhaps: it may be none of its own, but part of the one before.
+	// Perhaps: it may be none of its own, but part of one before.
 	Perhaps bool
+	// Rest: it may be the rest of the one before it with the same id. Where both are
+	// of one agent, whichever a contact goes with better is then the visit.
+	Rest bool
 	// Why tells why the record is known to differ in that from what was counted of
 	// it, "" where it is not; nil: in nothing.
 	Why func(what string, c *metrics.Contact) string
