@@ -218,12 +218,14 @@ func (c *Connector) Run(ctx context.Context) error {
 	work.Go(func() { c.bell.Serve(done, c.take, c.rest, 250*time.Millisecond, c.tick) })
 	defer work.Wait()
 	defer stop()
+	// What an earlier run left open goes on unseen; before the manager interface
+	// can tell of anything.
+	c.control(lostFrame, "")
 	var readers sync.WaitGroup
 	defer readers.Wait()
 	if c.cfg.AMI.Address != "" {
 		readers.Go(func() { c.keepManager(ctx) })
 	}
-	c.control(lostFrame, "") // what an earlier run left open goes on unseen
 	backoff := source.Backoff{Min: c.cfg.RetryMin, Max: c.cfg.RetryMax}
 	for ctx.Err() == nil {
 		began := time.Now()
