@@ -23,6 +23,7 @@ type ContactQuery struct {
 	Kind     metrics.ContactKind
 	Queues   []string
 	Agent    string
+	Of       map[string]bool // contacts of these agents, or of nobody; nil for all
 	Switch   string
 	Outcomes []metrics.Outcome
 	Caller   [16]byte // the keyed hash of the number
@@ -43,6 +44,7 @@ func (q *ContactQuery) Match(c *metrics.Contact) bool {
 	return c.Ended >= q.From && (q.To == 0 || c.Ended < q.To) && c.Kind == q.Kind &&
 		(len(q.Queues) == 0 || slices.Contains(q.Queues, c.Queue)) &&
 		(q.Agent == "" || c.Agent == q.Agent) &&
+		(q.Of == nil || c.Agent == "" || q.Of[c.Agent]) &&
 		(q.Switch == "" || c.Switch == q.Switch) &&
 		(q.Caller == [16]byte{} || c.Hash == q.Caller) &&
 		(len(q.Outcomes) == 0 || slices.Contains(q.Outcomes, c.Outcome)) &&

@@ -20,8 +20,8 @@ func badgerOptions(c *Config) badger.Options {
 	o := badger.DefaultOptions(c.Dir).
 		WithMemTableSize(1 << 20).
 		WithNumMemtables(2).
-		WithNumLevelZeroTables(4).
-		WithBaseLevelSize(4 << 20).
+		WithNumLevelZeroTables(2).
+		WithBaseLevelSize(2 << 20).
 		WithLevelSizeMultiplier(4).
 		WithBaseTableSize(1 << 20).
 		// The tables are mapped: a cache of blocks would keep parts of them twice.

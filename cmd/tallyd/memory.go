@@ -18,10 +18,12 @@ import (
 
 const (
 	// residentTables is how much of the store's tables may stay in memory, in bytes.
-	// A compaction touches them quickly.
 	residentTables = 2 << 20
-	releaseEvery   = 10 * time.Millisecond
-	measureEvery   = 5 * time.Second
+	// A compaction touches tables quickly: once it has begun, what is resident is
+	// looked at more often.
+	releaseEvery = 10 * time.Millisecond
+	releaseSoon  = 2 * time.Millisecond
+	measureEvery = 5 * time.Second
 	// heapGrowth is how much garbage may be on the heap, in percent of what is not.
 	heapGrowth = 20
 	smallHeap  = 56 << 20
@@ -67,6 +69,7 @@ func keepSmall(ctx context.Context, store *storage.Store, log *slog.Logger) {
 	defer look.Stop()
 	defer measure.Stop()
 	others, err := besides(ours)
+	was := int64(0)
 	for {
 		select {
 		case <-ctx.Done():
@@ -84,6 +87,10 @@ func keepSmall(ctx context.Context, store *storage.Store, log *slog.Logger) {
 		if err == nil {
 			files, err = resident.Files()
 		}
+		if files > was+residentTables/4 {
+			wait = releaseSoon
+		}
+		was = files
 		if err == nil && files > others+residentTables {
 			begun := time.Now()
 			err = resident.Release(ours)

@@ -28,6 +28,8 @@ type ContactQuery struct {
 	Limit int
 	// After is the Next of the page before; nil for the first page.
 	After *ContactPlace
+
+	of map[string]bool // whose contacts may be seen, beside those of nobody; nil: everybody's
 }
 
 // The bounds of an answer's length.
@@ -158,7 +160,7 @@ func (s *Service) contactQuery(q *ContactQuery) (storage.ContactQuery, error) {
 	if q.Limit < 0 || q.Limit > MaxContacts {
 		return none, fmt.Errorf("limit %d is not between 0 and %d", q.Limit, MaxContacts)
 	}
-	want := storage.ContactQuery{From: metrics.MillisOf(q.From), To: metrics.MillisOf(q.To), Switch: q.Switch, Queues: q.Queues, Agent: q.Agent, Limit: q.Limit}
+	want := storage.ContactQuery{From: metrics.MillisOf(q.From), To: metrics.MillisOf(q.To), Switch: q.Switch, Queues: q.Queues, Agent: q.Agent, Of: q.of, Limit: q.Limit}
 	if want.Limit == 0 {
 		want.Limit = DefaultContacts
 	}

@@ -61,14 +61,14 @@ type Config struct {
 	Queue func(name string) metrics.QueueSettings
 	// Group gives the group of queues that a queue is in; nil for one of its own.
 	Group func(queue string) metrics.QueueGroup
+	// Audit notes who read what about people; nil for nowhere.
+	Audit func(AuditEntry)
 	// Now is the clock.
 	Now func() time.Time
 }
 
-// Service answers. Any goroutine may call its methods.
-//
-// Who may ask for what is decided in one place, between a question's arrival
-// and these methods; as long as there is one role, nothing is there.
+// Service answers. Any goroutine may call its methods. They ask nobody who they
+// are: that is for a View.
 type Service struct {
 	cfg       Config
 	directory directory

@@ -30,6 +30,8 @@ type Config struct {
 	// Credentials is the file to log in to an external server with; "" where
 	// none is needed or URL holds it.
 	Credentials string
+	// Tokens says who may come in; nil: none but those of the data folder.
+	Tokens *api.Tokens
 	// Streams says how the streams of rollups and contacts are made.
 	Streams Streams
 	Logger  *slog.Logger
@@ -41,6 +43,7 @@ type Bus struct {
 	cfg      Config
 	subjects Subjects
 	run      int64 // tells this run's sequences from another's
+	gate     *gate // of the embedded server; nil where that is somebody else's
 
 	nudged atomic.Bool   // nudge is full
 	nudge  chan struct{} // capacity 1
@@ -62,6 +65,9 @@ func New(c Config) (*Bus, error) {
 		if _, _, err := splitAddress(c.Listen); err != nil {
 			return nil, err
 		}
+	}
+	if c.Tokens == nil {
+		c.Tokens = api.OpenTokens(c.Dir)
 	}
 	return &Bus{
 		cfg: c, subjects: SubjectsOf(c.Service.Site()), run: c.Service.Now().UnixMilli(),
@@ -86,7 +92,7 @@ func (b *Bus) Nudge() {
 
 // Run publishes until the context ends. It then leaves nothing behind.
 func (b *Bus) Run(ctx context.Context) error {
-	nc, stop, err := b.connect()
+	nc, stop, err := b.connect(ctx)
 	if err != nil {
 		return err
 	}
@@ -98,11 +104,7 @@ func (b *Bus) Run(ctx context.Context) error {
 	records := newRecords(b, nc)
 	pulse := &pulse{bus: b, nc: nc, records: records}
 	answers := &answers{bus: b, states: states, figures: figures, pulse: pulse}
-	sub, err := nc.Subscribe(b.subjects.join(snapshotWord, ">"), answers.handle)
-	if err != nil {
-		return fmt.Errorf("nats: snapshots cannot be offered: %w", err)
-	}
-	asked, err := (&queries{b, ctx}).subscribe(nc)
+	asked, err := b.offer(ctx, nc, append(questionsOf(b), answers.questions()...))
 	if err != nil {
 		return err
 	}
@@ -123,8 +125,7 @@ func (b *Bus) Run(ctx context.Context) error {
 	running.Go(func() { records.run(ctx) })
 	<-ctx.Done()
 	running.Wait()
-	_ = sub.Unsubscribe() // the connection goes anyway
-	_ = asked.Unsubscribe()
+	_ = asked.Stop() // the connection goes anyway
 	return nil
 }
 
@@ -136,8 +137,12 @@ const (
 
 // connect starts the embedded server, or reaches for the external one; the
 // latter may be away, now or at any time.
-func (b *Bus) connect() (nc *nats.Conn, stop func(), err error) {
+func (b *Bus) connect(ctx context.Context) (nc *nats.Conn, stop func(), err error) {
 	log := b.cfg.Logger
+	internal, err := b.ownTokens()
+	if err != nil {
+		return nil, nil, err
+	}
 	options := []nats.Option{
 		nats.Name("tallyd"),
 		nats.MaxReconnects(-1),
@@ -169,29 +174,36 @@ func (b *Bus) connect() (nc *nats.Conn, stop func(), err error) {
 		b.url = b.cfg.URL
 		return nc, nc.Close, nil
 	}
-	srv, err := startServer(b.cfg.Listen, b.cfg.Dir, b.subjects)
+	gate := newGate(b)
+	srv, err := startServer(b.cfg.Listen, b.cfg.Dir, gate)
 	if err != nil {
 		return nil, nil, err
 	}
-	options = append(options, nats.InProcessServer(srv), nats.UserInfo(srv.internal.user, srv.internal.password),
+	b.gate = gate
+	options = append(options, nats.InProcessServer(srv), nats.UserInfo(internal.user, internal.password),
 		nats.Timeout(readyWithin)) // on a busy box the usual two seconds may not do
 	nc, err = nats.Connect("", options...)
 	if err != nil {
-		srv.stop()
+		stopServer(srv)
 		return nil, nil, fmt.Errorf("nats: the embedded server cannot be reached: %w", err)
 	}
 	b.url = srv.ClientURL()
 	address := filepath.Join(b.cfg.Dir, addressFile)
 	if err := writeSecret(address, b.url+"\n"); err != nil {
 		nc.Close()
-		srv.stop()
+		stopServer(srv)
 		return nil, nil, fmt.Errorf("nats: %w", err)
 	}
 	log.Info("nats listens", "url", b.url)
+	var watching sync.WaitGroup
+	ctx, stopWatching := context.WithCancel(ctx)
+	watching.Go(func() { gate.watch(ctx, srv) })
 	return nc, func() {
+		stopWatching()
+		watching.Wait()
 		_ = os.Remove(address) // who finds it stale is told that nobody listens
 		nc.Close()
-		srv.stop()
+		stopServer(srv)
 	}, nil
 }
 

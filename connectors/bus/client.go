@@ -24,19 +24,21 @@ const addressFile = "nats.url"
 type Client struct {
 	nc       *nats.Conn
 	subjects Subjects
+	token    string // shown through somebody else's server
 }
 
 // Dial reaches the daemon of a site whose data folder this is; url and
 // credentials name an external server instead of the embedded one.
 func Dial(dir, site, url, credentials string) (*Client, error) {
 	var login nats.Option
+	var token string
 	if url == "" {
 		b, err := os.ReadFile(filepath.Join(dir, addressFile))
 		if err != nil {
 			return nil, fmt.Errorf("no daemon is running on the data folder %q: %w", dir, err)
 		}
 		url = strings.TrimSpace(string(b))
-		l, err := readLogin(filepath.Join(dir, internalFile))
+		l, err := readLogin(filepath.Join(dir, InternalFile))
 		if err != nil {
 			return nil, err
 		}
@@ -46,6 +48,11 @@ func Dial(dir, site, url, credentials string) (*Client, error) {
 		if login, err = externalLogin(credentials); err != nil {
 			return nil, err
 		}
+		l, err := readLogin(filepath.Join(dir, InternalFile))
+		if err != nil {
+			return nil, err
+		}
+		token = l.password
 	}
 	options := []nats.Option{nats.Name("tallyd command"), nats.Timeout(readyWithin), nats.NoReconnect(), nats.CustomInboxPrefix(internalInbox)}
 	if login != nil {
@@ -55,7 +62,7 @@ func Dial(dir, site, url, credentials string) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the daemon's bus at %s: %w", url, err)
 	}
-	return &Client{nc, SubjectsOf(site)}, nil
+	return &Client{nc, SubjectsOf(site), token}, nil
 }
 
 // Close ends the connection.
@@ -126,7 +133,12 @@ func (c *Client) ask(ctx context.Context, subject string, question, answer any) 
 	if err != nil {
 		return err
 	}
-	m, err := c.nc.RequestWithContext(ctx, subject, body)
+	q := nats.NewMsg(subject)
+	q.Data = body
+	if c.token != "" {
+		q.Header.Set(TokenHeader, c.token)
+	}
+	m, err := c.nc.RequestMsgWithContext(ctx, q)
 	switch {
 	case errors.Is(err, nats.ErrNoResponders):
 		return fmt.Errorf("no daemon answers on %s", subject)

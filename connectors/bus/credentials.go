@@ -11,22 +11,37 @@ import (
 	"strings"
 
 	"github.com/nats-io/nats.go"
+
+	"tallyd/connectors/api"
 )
 
-// The embedded server's two users, and the files in the data folder that hold
-// them as user:password, so that nats://$(cat FILE)@127.0.0.1:4222 connects.
+// The two tokens that the daemon makes itself, and the files in the data folder
+// that hold them as user:password, so that nats://$(cat FILE)@127.0.0.1:4222
+// connects.
 const (
-	wallboardUser = "wallboard" // reads what is published, asks for snapshots
-	internalUser  = "internal"  // everything: the daemon's own processes
-
 	// WallboardFile is in the data folder.
 	WallboardFile = "nats-wallboard.creds"
-	internalFile  = "nats-internal.creds"
+	// InternalFile is the daemon's own, and its commands'.
+	InternalFile = "nats-internal.creds"
 )
 
-// internalInbox is where answers to the daemon and its commands go: wallboards
-// read _INBOX, where their own answers are.
-const internalInbox = "_INBOX_internal"
+// internalInbox is where answers to the daemon and its commands go.
+var internalInbox = inboxOf(api.InternalAsker().Name)
+
+// ownTokens has the daemon's own tokens accepted, and gives that of its own
+// connection.
+func (b *Bus) ownTokens() (internal login, err error) {
+	for _, own := range []struct {
+		file string
+		who  api.Asker
+	}{{WallboardFile, api.WallboardAsker()}, {InternalFile, api.InternalAsker()}} {
+		if internal, err = keepLogin(filepath.Join(b.cfg.Dir, own.file), own.who.Name); err != nil {
+			return internal, err
+		}
+		b.cfg.Tokens.Builtin(own.who, internal.password)
+	}
+	return internal, nil
+}
 
 // login is a user and its password.
 type login struct{ user, password string }

@@ -123,26 +123,30 @@ func messages(t *testing.T) []example {
 	l.intake.Take(contacts)
 
 	s := b.subjects
+	view := l.service.As(api.InternalAsker(), "test")
 	var out []example
 	for _, subject := range []string{
 		s.AgentState("1001@default"), s.AgentKPI("1001@default"), s.QueueState("support@default"), s.QueueKPI("support@default"),
 		s.SiteState(), s.Heartbeat(), "agents", s.AgentState("nobody"),
 	} {
-		request := s.Snapshot(subject)
+		asked := s.Snapshot(subject)
 		if subject == "agents" {
-			request = s.Agents()
+			asked = s.Agents()
 		}
-		m, err := a.answer(request, nil)
+		m, err := a.answer(context.Background(), view, request{subject: asked})
 		out = append(out, exampleOf(t, subject, m, err))
 	}
-	q := &queries{b, context.Background()}
 	for _, x := range []struct{ subject, body string }{
 		{s.QueryKPI(), `{"kind":"queue","names":["support@default"],"from":"2026-10-01T09:00:00Z","kpis":["offered","sl.offered","asa"],"threshold_ms":15000}`},
 		{s.QueryKPI(), `{"kind":"team","from":"2026-10-01T08:00:00Z","step":"hour","kpis":["answered","occupancy","utilisation"]}`},
 		{s.QueryContacts(), `{"queue":"support@default","outcomes":["answered"],"limit":1}`},
 		{s.QueryContacts(), `{"kind":"call","agent":"1002@default"}`},
 	} {
-		m, err := q.answer(context.Background(), x.subject, []byte(x.body))
+		answer := b.answerKPI
+		if x.subject == s.QueryContacts() {
+			answer = b.answerContacts
+		}
+		m, err := answer(context.Background(), view, request{subject: x.subject, body: []byte(x.body)})
 		name := x.subject
 		if strings.Contains(x.body, `"step"`) {
 			name += " by hour"

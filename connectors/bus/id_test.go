@@ -60,7 +60,7 @@ func TestIDComesBack(t *testing.T) {
 // on its own subject and on no other.
 func TestIDOnServer(t *testing.T) {
 	r := newLab("main").run(t)
-	nc := r.client(r.login(internalFile))
+	nc := r.client(r.login(InternalFile))
 	got := make(chan *nats.Msg, 1)
 	// The site is another one: nothing else is published there.
 	if _, err := nc.ChanSubscribe(SubjectsOf("other").join(agentWord, "*", stateWord), got); err != nil {

@@ -146,7 +146,18 @@ func (r *running) login(file string) nats.Option {
 		r.t.Fatal(err)
 	}
 	user, password, _ := strings.Cut(strings.TrimSpace(string(b)), ":")
-	return nats.UserInfo(user, password)
+	return as(user, password)
+}
+
+// as connects with a token, and an inbox of its own.
+func as(name, token string) nats.Option {
+	return func(o *nats.Options) error {
+		o.User, o.Password = name, token
+		if name != api.WallboardAsker().Name {
+			o.InboxPrefix = inboxOf(name)
+		}
+		return nil
+	}
 }
 
 // wallboard connects over TCP as a wallboard does.

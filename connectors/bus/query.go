@@ -9,14 +9,9 @@ import (
 	"io"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
 	"tallyd/connectors/api"
 	"tallyd/metrics"
 )
-
-// queryWithin is how long an answer may take.
-const queryWithin = 30 * time.Second
 
 // KPIRequest is what query.kpi is asked with. Unknown fields are errors.
 type KPIRequest struct {
@@ -60,44 +55,23 @@ type ContactsAnswer struct {
 	*api.ContactList
 }
 
-// queries answers questions about any span. One goroutine serves them, one at a
-// time: a long question delays the next one, and never the publishing.
-type queries struct {
-	bus *Bus
-	ctx context.Context
+// RosterRequest is what query.roster is asked with.
+type RosterRequest struct {
+	At time.Time `json:"at,omitzero"` // none: now
 }
 
-func (q *queries) subscribe(nc *nats.Conn) (*nats.Subscription, error) {
-	sub, err := nc.Subscribe(q.bus.subjects.join(queryWord, "*"), q.handle)
-	if err != nil {
-		return nil, fmt.Errorf("nats: queries cannot be offered: %w", err)
-	}
-	return sub, nil
+// RosterAnswer is what query.roster answers.
+type RosterAnswer struct {
+	api.Header
+	*api.RosterList
 }
 
-func (q *queries) handle(m *nats.Msg) {
-	if m.Reply == "" {
-		return
-	}
-	ctx, cancel := context.WithTimeout(q.ctx, queryWithin)
-	defer cancel()
-	message, err := q.answer(ctx, m.Subject, m.Data)
-	if err != nil {
-		message = api.Problem{V: api.Schema, Error: err.Error()}
-	}
-	body, err := json.Marshal(message)
-	for err == nil && len(body) > maxPayload && halve(message) {
-		body, err = json.Marshal(message)
-	}
-	if err == nil && len(body) > maxPayload {
-		body, err = json.Marshal(api.Problem{V: api.Schema,
-			Error: fmt.Sprintf("the answer has %d bytes, a message at most %d: ask for fewer names or figures", len(body), maxPayload)})
-	}
-	if err == nil {
-		err = m.Respond(body)
-	}
-	if err != nil {
-		q.bus.cfg.Logger.Warn("an answer cannot be sent", "subject", m.Subject, "err", err)
+// questionsOf are the questions about any span.
+func questionsOf(b *Bus) []question {
+	return []question{
+		{"kpi", b.subjects.QueryKPI(), "figures of queues, agents, teams, roles or the site over any span", KPIRequest{}, KPIAnswer{}, b.answerKPI},
+		{"contacts", b.subjects.QueryContacts(), "what became of single callers, a page at a time", ContactsRequest{}, ContactsAnswer{}, b.answerContacts},
+		{"roster", b.subjects.QueryRoster(), "who is who at a moment", RosterRequest{}, RosterAnswer{}, b.answerRoster},
 	}
 }
 
@@ -112,41 +86,51 @@ func halve(message any) bool {
 	return false
 }
 
-func (q *queries) answer(ctx context.Context, subject string, body []byte) (any, error) {
-	s := q.bus.cfg.Service
-	switch subject {
-	case q.bus.subjects.QueryKPI():
-		var r KPIRequest
-		if err := strict(body, &r); err != nil {
-			return nil, err
-		}
-		result, err := s.KPI(ctx, api.KPIQuery{Kind: r.Kind, Names: r.Names, From: r.From, To: r.To, Step: r.Step,
-			KPIs: r.KPIs, Threshold: r.Threshold})
-		if err != nil {
-			return nil, err
-		}
-		answer := KPIAnswer{q.bus.header(0), result, s.Health(), nil}
-		if store := s.StoreHealth(); store != nil {
-			answer.Problems = store.Problems
-		}
-		return answer, nil
-	case q.bus.subjects.QueryContacts():
-		var r ContactsRequest
-		if err := strict(body, &r); err != nil {
-			return nil, err
-		}
-		ask := api.ContactQuery{From: r.From, To: r.To, Kind: r.Kind, Switch: r.Switch, Queues: r.Queues, Agent: r.Agent,
-			Outcomes: r.Outcomes, Caller: r.Caller, Unseen: r.Unseen, Limit: r.Limit, After: r.After}
-		if r.Queue != "" {
-			ask.Queues = append(ask.Queues, r.Queue)
-		}
-		list, err := s.Contacts(ctx, ask)
-		if err != nil {
-			return nil, err
-		}
-		return ContactsAnswer{q.bus.header(0), list}, nil
+func (b *Bus) answerKPI(ctx context.Context, view *api.View, m request) (any, error) {
+	var r KPIRequest
+	if err := strict(m.body, &r); err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("subject %q answers no query", subject)
+	result, err := view.KPI(ctx, api.KPIQuery{Kind: r.Kind, Names: r.Names, From: r.From, To: r.To, Step: r.Step,
+		KPIs: r.KPIs, Threshold: r.Threshold})
+	if err != nil {
+		return nil, err
+	}
+	s := b.cfg.Service
+	answer := KPIAnswer{b.header(0), result, s.Health(), nil}
+	if store := s.StoreHealth(); store != nil {
+		answer.Problems = store.Problems
+	}
+	return answer, nil
+}
+
+func (b *Bus) answerContacts(ctx context.Context, view *api.View, m request) (any, error) {
+	var r ContactsRequest
+	if err := strict(m.body, &r); err != nil {
+		return nil, err
+	}
+	ask := api.ContactQuery{From: r.From, To: r.To, Kind: r.Kind, Switch: r.Switch, Queues: r.Queues, Agent: r.Agent,
+		Outcomes: r.Outcomes, Caller: r.Caller, Unseen: r.Unseen, Limit: r.Limit, After: r.After}
+	if r.Queue != "" {
+		ask.Queues = append(ask.Queues, r.Queue)
+	}
+	list, err := view.Contacts(ctx, ask)
+	if err != nil {
+		return nil, err
+	}
+	return ContactsAnswer{b.header(0), list}, nil
+}
+
+func (b *Bus) answerRoster(_ context.Context, view *api.View, m request) (any, error) {
+	var r RosterRequest
+	if err := strict(m.body, &r); err != nil {
+		return nil, err
+	}
+	list, err := view.Roster(r.At)
+	if err != nil {
+		return nil, err
+	}
+	return RosterAnswer{b.header(0), list}, nil
 }
 
 // strict reads one JSON object that has no field unknown to v; an empty body is

@@ -127,7 +127,7 @@ func (c *centre) check(nc *nats.Conn) {
 // delivered waits until everything that was put is in the streams.
 func (c *centre) delivered(r *running) {
 	c.t.Helper()
-	nc := r.client(r.login(internalFile), nats.CustomInboxPrefix(internalInbox))
+	nc := r.client(r.login(InternalFile), nats.CustomInboxPrefix(internalInbox))
 	defer nc.Close()
 	for limit := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		h := ask[api.Heartbeat](r, nc, r.subjects.Snapshot(r.subjects.Heartbeat()), "")
@@ -188,7 +188,8 @@ func TestRecordsServerAway(t *testing.T) {
 	dir, port := t.TempDir(), freePort(t)
 	url := fmt.Sprintf("nats://127.0.0.1:%d", port)
 	ctx, stop := context.WithCancel(context.Background())
-	b, err := New(Config{Service: c.service, URL: url, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Streams: Streams{RollupsFor: time.Hour, ContactsFor: time.Hour}})
+	own := t.TempDir()
+	b, err := New(Config{Service: c.service, URL: url, Dir: own, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Streams: Streams{RollupsFor: time.Hour, ContactsFor: time.Hour}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,16 +210,14 @@ func TestRecordsServerAway(t *testing.T) {
 	}
 	s := bustest.Server(t, dir, port)
 	defer func() { bustest.Stop(s) }()
-	nc, err := nats.Connect(url)
+	asking, err := Dial(own, "main", url, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer nc.Close()
+	defer asking.Close()
 	for limit := time.Now().Add(60 * time.Second); ; time.Sleep(100 * time.Millisecond) {
 		var h api.Heartbeat
-		if m, err := nc.Request(subjectsOfMain.Snapshot(subjectsOfMain.Heartbeat()), nil, time.Second); err == nil {
-			h = decode[api.Heartbeat](t, m.Data)
-		}
+		_ = asking.ask(t.Context(), subjectsOfMain.Snapshot(subjectsOfMain.Heartbeat()), struct{}{}, &h) // it may not be back yet
 		if h.Records != nil && h.Records.Number == uint64(c.puts) {
 			break
 		}
@@ -226,6 +225,11 @@ func TestRecordsServerAway(t *testing.T) {
 			t.Fatalf("the streams are at %+v of %d", h.Records, c.puts)
 		}
 	}
+	nc, err := nats.Connect(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
 	c.check(nc)
 }
 

@@ -29,23 +29,9 @@ const (
 	readyWithin = 10 * time.Second
 )
 
-// embedded is our own server, running.
-type embedded struct {
-	*server.Server
-	internal login
-}
-
-// startServer runs a server for a site's subjects on an address.
-func startServer(listen, dir string, s Subjects) (*embedded, error) {
+// startServer runs a server on an address, which a gate lets clients into.
+func startServer(listen, dir string, gate *gate) (*server.Server, error) {
 	host, port, err := splitAddress(listen)
-	if err != nil {
-		return nil, err
-	}
-	internal, err := keepLogin(filepath.Join(dir, internalFile), internalUser)
-	if err != nil {
-		return nil, err
-	}
-	wallboard, err := keepLogin(filepath.Join(dir, WallboardFile), wallboardUser)
 	if err != nil {
 		return nil, err
 	}
@@ -57,10 +43,7 @@ func startServer(listen, dir string, s Subjects) (*embedded, error) {
 		ServerName: "tallyd",
 		Host:       host,
 		Port:       port,
-		Users: []*server.User{
-			{Username: internal.user, Password: internal.password},
-			{Username: wallboard.user, Password: wallboard.password, Permissions: permissions(s)},
-		},
+		CustomClientAuthentication: gate,
 		MaxPayload:    maxPayload,
 		MaxPending:    maxPending,
 		MaxConn:       maxClients,
@@ -85,24 +68,12 @@ func startServer(listen, dir string, s Subjects) (*embedded, error) {
 		srv.WaitForShutdown()
 		return nil, fmt.Errorf("nats server on %q was not ready within %s", listen, readyWithin)
 	}
-	return &embedded{srv, internal}, nil
+	return srv, nil
 }
 
-func (e *embedded) stop() {
-	e.Shutdown()
-	e.WaitForShutdown()
-}
-
-// permissions are a wallboard's: it reads what is live and asks for snapshots,
-// and can publish nothing that anybody would take for ours.
-func permissions(s Subjects) *server.Permissions {
-	return &server.Permissions{
-		Subscribe: &server.SubjectPermission{
-			Allow: []string{s.All(), "_INBOX.>"}, // the latter for answers
-			Deny:  s.private(),
-		},
-		Publish: &server.SubjectPermission{Allow: []string{s.join(snapshotWord, ">")}},
-	}
+func stopServer(s *server.Server) {
+	s.Shutdown()
+	s.WaitForShutdown()
 }
 
 func splitAddress(listen string) (host string, port int, err error) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"tallyd/connectors/api"
 	"tallyd/metrics"
 )
 
@@ -21,7 +22,7 @@ func TestCredentials(t *testing.T) {
 	var first []byte
 	t.Run("made", func(t *testing.T) {
 		r := runBus(t, Config{Service: l.service, Listen: "127.0.0.1:0", Dir: dir})
-		for _, file := range []string{WallboardFile, internalFile} {
+		for _, file := range []string{WallboardFile, InternalFile} {
 			info, err := os.Stat(filepath.Join(dir, file))
 			if err != nil || info.Mode().Perm() != 0o600 {
 				t.Errorf("%s has mode %v, error %v", file, info.Mode(), err)
@@ -29,7 +30,7 @@ func TestCredentials(t *testing.T) {
 		}
 		for what, option := range map[string]nats.Option{
 			"nothing":          nats.Name("nobody"),
-			"a wrong password": nats.UserInfo(wallboardUser, "wrong"),
+			"a wrong password": nats.UserInfo(api.WallboardAsker().Name, "wrong"),
 			"an unknown user":  nats.UserInfo("root", "root"),
 		} {
 			if nc, err := nats.Connect(r.url, option); !errors.Is(err, nats.ErrAuthorization) {
@@ -57,7 +58,7 @@ func TestWallboardPermissions(t *testing.T) {
 	r := l.run(t)
 	refused := make(chan error, 16)
 	nc := r.wallboard(nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { refused <- err }))
-	watch := r.subscribe(r.client(r.login(internalFile)), r.subjects.AgentState("1001"))
+	watch := r.subscribe(r.client(r.login(InternalFile)), r.subjects.AgentState("1001"))
 	for _, subject := range []string{r.subjects.AgentState("1001"), r.subjects.Heartbeat(), "tally.v1.main.in.form", "other"} {
 		if err := nc.Publish(subject, []byte(`{"state":"available"}`)); err != nil {
 			t.Fatal(err)
@@ -81,8 +82,8 @@ func TestWallboardSeesNothingPrivate(t *testing.T) {
 	l := newLab("main")
 	r := l.run(t)
 	sub := r.subscribe(r.wallboard(), r.subjects.All())
-	nc := r.client(r.login(internalFile))
-	for _, subject := range r.subjects.private() {
+	nc := r.client(r.login(InternalFile))
+	for _, subject := range wallboardHidden(r) {
 		if err := nc.Publish(strings.Replace(subject, ">", "x", 1), []byte("private")); err != nil {
 			t.Fatal(err)
 		}
@@ -103,6 +104,12 @@ func TestWallboardSeesNothingPrivate(t *testing.T) {
 			return // what was published before it would have come before
 		}
 	}
+}
+
+func wallboardHidden(r *running) []string {
+	who := api.WallboardAsker()
+	p := &rights{s: r.subjects, who: who, people: r.bus.cfg.Service.As(who, "test").People()}
+	return p.hidden()
 }
 
 func wantRefused(t *testing.T, refused chan error, subject string) {

@@ -2,11 +2,10 @@ package bus
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
-
-	"github.com/nats-io/nats.go"
 
 	"tallyd/connectors/api"
 )
@@ -23,26 +22,18 @@ type answers struct {
 	pulse   *pulse
 }
 
-func (a *answers) handle(m *nats.Msg) {
-	if m.Reply == "" {
-		return // nobody waits
-	}
-	message, err := a.answer(m.Subject, m.Data)
-	if err != nil {
-		message = api.Problem{V: api.Schema, Error: err.Error()}
-	}
-	body, err := json.Marshal(message)
-	if err == nil {
-		err = m.Respond(body)
-	}
-	if err != nil {
-		a.bus.cfg.Logger.Warn("a snapshot cannot be sent", "subject", m.Subject, "err", err)
-	}
+// questions are the snapshots of all subjects.
+func (a *answers) questions() []question {
+	all := a.bus.subjects.join(snapshotWord, ">")
+	return []question{{"snapshot", all, "the present message of a subject, or all agents' or queues' states in pages", pageRequest{}, nil, a.answer}}
 }
 
-func (a *answers) answer(subject string, body []byte) (any, error) {
-	r, err := a.bus.subjects.parse(subject)
+func (a *answers) answer(_ context.Context, view *api.View, m request) (any, error) {
+	r, err := a.bus.subjects.parse(m.subject)
 	if err != nil {
+		return nil, err
+	}
+	if err := maySee(view, r); err != nil {
 		return nil, err
 	}
 	switch r.what {
@@ -51,7 +42,7 @@ func (a *answers) answer(subject string, body []byte) (any, error) {
 	case heartbeatWord:
 		return a.pulse.last(), nil
 	case agentsWord, queuesWord:
-		return a.page(r.what, body)
+		return a.page(view, r.what, m.body)
 	case agentWord:
 		state, ok := a.states.agentNamed(r.name)
 		if !ok {
@@ -73,32 +64,46 @@ func (a *answers) answer(subject string, body []byte) (any, error) {
 	}
 }
 
+// maySee tells whether somebody may see a subject's message.
+func maySee(view *api.View, r published) error {
+	switch r.what {
+	case siteWord, heartbeatWord:
+		return view.May(api.SeeSite)
+	case queuesWord, queueWord:
+		return view.May(api.SeeQueues)
+	case agentWord:
+		return view.MaySeeAgent(r.name)
+	}
+	return view.May(api.SeeAgents)
+}
+
 // pageRequest asks for the page that follows a name; nothing asks for the first.
 type pageRequest struct {
 	After *string `json:"after"`
 }
 
-func (a *answers) page(what string, body []byte) (any, error) {
+func (a *answers) page(view *api.View, what string, body []byte) (any, error) {
 	var p pageRequest
 	if len(body) > 0 {
 		if err := json.Unmarshal(body, &p); err != nil {
 			return nil, fmt.Errorf(`request %q is not {"after":NAME}`, body)
 		}
 	}
+	people := view.People()
 	s := a.states
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.look()
 	roster := api.Roster{Header: a.bus.header(0)}
 	if what == agentsWord {
-		list, more := pageOf(s.present.Agents, p.After, func(n *api.AgentNow) string { return n.Name })
+		list, more := pageOf(s.present.Agents, p.After, func(n *api.AgentNow) (string, bool) { return n.Name, people.Has(n.Name) })
 		for _, i := range list {
 			roster.Agents = append(roster.Agents, s.agent(i))
 		}
 		roster.More = more
 		return roster, nil
 	}
-	list, more := pageOf(s.present.Queues, p.After, func(n *api.QueueNow) string { return n.Name })
+	list, more := pageOf(s.present.Queues, p.After, func(n *api.QueueNow) (string, bool) { return n.Name, true })
 	for _, i := range list {
 		roster.Queues = append(roster.Queues, s.queue(i))
 	}
@@ -106,15 +111,16 @@ func (a *answers) page(what string, body []byte) (any, error) {
 	return roster, nil
 }
 
-// pageOf picks the places of the names that follow one, in order, and tells
-// whether others follow them.
-func pageOf[T any](all []T, after *string, name func(*T) string) (page []int, more bool) {
+// pageOf picks the places of the names that follow one, of those that may be seen,
+// in order, and tells whether others follow them.
+func pageOf[T any](all []T, after *string, named func(*T) (name string, seen bool)) (page []int, more bool) {
 	for i := range all {
-		if after == nil || name(&all[i]) > *after {
+		if name, seen := named(&all[i]); seen && (after == nil || name > *after) {
 			page = append(page, i)
 		}
 	}
-	slices.SortFunc(page, func(a, b int) int { return cmp.Compare(name(&all[a]), name(&all[b])) })
+	name := func(i int) string { n, _ := named(&all[i]); return n }
+	slices.SortFunc(page, func(a, b int) int { return cmp.Compare(name(a), name(b)) })
 	if len(page) > pageLength {
 		return page[:pageLength], true
 	}

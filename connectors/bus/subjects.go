@@ -8,8 +8,8 @@ import (
 )
 
 // Every subject is made of these words: tally.v1.SITE.… ; ID stands for a name
-// as EncodeID writes it. Who adds a subject adds it here, to docs/subjects.md,
-// and, where not every wallboard may read it, to private.
+// as EncodeID writes it. Who adds a subject adds it here, to docs/subjects.md, and
+// to permissions.go, which says who may read it.
 const (
 	root = "tally.v1" // the number is api.Schema
 
@@ -24,8 +24,9 @@ const (
 	agentsWord   = "agents"   // snapshot.agents: all agents' states, in pages
 	queuesWord   = "queues"   // snapshot.queues: all queues' states, in pages
 
-	queryWord    = "query" // query.kpi, query.contacts: questions about any span
+	queryWord    = "query" // query.kpi, query.contacts, query.roster: questions about any span
 	contactsWord = "contacts"
+	rosterWord   = "roster"
 
 	// What is about single people or calls.
 	rollupWord  = "rollup"  // rollup.KIND.ID, rollup.KIND.ID.ID, rollup.site
@@ -35,11 +36,6 @@ const (
 	inboundWord = "in"    // in.survey, in.disposition, in.training, in.form
 	scoreWord   = "score" // score.CYCLE.AGENT
 )
-
-// private are the subjects that wallboards neither get nor see others ask.
-func (s Subjects) private() []string {
-	return []string{s.join(queryWord, ">"), s.join(inboundWord, ">"), s.join(rollupWord, ">"), s.join(contactWord, ">"), s.join(scoreWord, ">")}
-}
 
 // Subjects are the subjects of one site.
 type Subjects struct{ prefix string }
@@ -80,6 +76,9 @@ func (s Subjects) QueryKPI() string { return s.join(queryWord, kpiWord) }
 
 // QueryContacts answers a ContactsRequest with a ContactsAnswer.
 func (s Subjects) QueryContacts() string { return s.join(queryWord, contactsWord) }
+
+// QueryRoster answers a RosterRequest with a RosterAnswer.
+func (s Subjects) QueryRoster() string { return s.join(queryWord, rosterWord) }
 
 // Rollup is where what was counted of a row in an interval is published.
 func (s Subjects) Rollup(k metrics.Key) string {
@@ -127,27 +126,27 @@ func (s Subjects) Snapshot(published string) string {
 	return s.join(snapshotWord, strings.TrimPrefix(published, s.prefix+"."))
 }
 
-// request is what a snapshot subject asks for: a kind of row and a name, or one
+// published is what a snapshot subject asks for: a kind of row and a name, or one
 // word alone.
-type request struct {
+type published struct {
 	what string // agentWord, queueWord, siteWord, heartbeatWord, agentsWord, queuesWord
 	name string
 	part string // stateWord, kpiWord
 }
 
 // parse takes a snapshot subject apart.
-func (s Subjects) parse(subject string) (request, error) {
+func (s Subjects) parse(subject string) (published, error) {
 	rest, ok := strings.CutPrefix(subject, s.join(snapshotWord)+".")
 	words := strings.Split(rest, ".")
 	switch {
 	case !ok:
 	case len(words) == 1 && (words[0] == agentsWord || words[0] == queuesWord || words[0] == heartbeatWord):
-		return request{what: words[0]}, nil
+		return published{what: words[0]}, nil
 	case len(words) == 2 && words[0] == siteWord && words[1] == stateWord:
-		return request{what: siteWord, part: stateWord}, nil
+		return published{what: siteWord, part: stateWord}, nil
 	case len(words) == 3 && (words[0] == agentWord || words[0] == queueWord) && (words[2] == stateWord || words[2] == kpiWord):
 		name, err := DecodeID(words[1])
-		return request{words[0], name, words[2]}, err
+		return published{words[0], name, words[2]}, err
 	}
-	return request{}, fmt.Errorf("subject %q is not published, and so has no snapshot", rest)
+	return published{}, fmt.Errorf("subject %q is not published, and so has no snapshot", rest)
 }

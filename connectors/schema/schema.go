@@ -1,0 +1,46 @@
+// Package schema describes the messages of every way in and out by JSON Schema,
+// from the types that the program reads and writes.
+package schema
+
+import (
+	"encoding/json"
+	"reflect"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"tallyd/connectors/api"
+)
+
+// Registry gathers schemas that refer to each other under a prefix, such as
+// "#/components/schemas/".
+func Registry(prefix string) huma.Registry {
+	r := huma.NewMapRegistry(prefix, huma.DefaultSchemaNamer)
+	r.RegisterTypeAlias(reflect.TypeFor[api.Moment](), reflect.TypeFor[moment]())
+	return r
+}
+
+// moment is what api.Moment is written as.
+type moment struct{}
+
+// Schema implements huma.SchemaProvider.
+func (moment) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Format: "date-time", Nullable: true, Description: "a moment, UTC; null for none",
+		Examples: []any{time.Date(2026, 10, 1, 9, 6, 49, 950e6, time.UTC).Format("2006-01-02T15:04:05.000Z")}}
+}
+
+// Of is the schema of a value's type, whole in itself.
+func Of(v any) string {
+	const prefix = "#/$defs/"
+	r := Registry(prefix)
+	top := r.Schema(reflect.TypeOf(v), true, "")
+	b, err := json.Marshal(struct {
+		Dialect string                  `json:"$schema"`
+		Ref     string                  `json:"$ref"`
+		Defs    map[string]*huma.Schema `json:"$defs"`
+	}{"https://json-schema.org/draft/2020-12/schema", top.Ref, r.Map()})
+	if err != nil {
+		panic(err) // a type that cannot be described
+	}
+	return string(b)
+}
