@@ -25,6 +25,7 @@ import (
 	"tallyd/connectors/freeswitch"
 	"tallyd/connectors/freeswitch/playback"
 	"tallyd/connectors/source"
+	"tallyd/connectors/web"
 	"tallyd/metrics"
 	"tallyd/storage"
 )
@@ -40,6 +41,8 @@ type daemon struct {
 	shared   func(agent string) bool
 	service  *api.Service
 	bus      *bus.Bus
+	web      *web.Server
+	audit    *api.Audit
 	switches []*attached
 	roster   atomic.Pointer[config.Roster] // what questions are answered by; nil where there is none
 	hangups  <-chan os.Signal              // each asks for the roster to be read anew
@@ -80,6 +83,9 @@ func newDaemon(ctx context.Context, cfg *config.Config, simulate bool, log *slog
 	if err != nil {
 		return nil, err
 	}
+	if d.audit, err = api.OpenAudit(cfg.Data); err != nil {
+		return nil, err
+	}
 	if d.store, err = storage.Open(ctx, storage.Config{Dir: filepath.Join(cfg.Data, storeFolder), Logger: log}); err != nil {
 		return nil, err
 	}
@@ -102,15 +108,23 @@ func newDaemon(ctx context.Context, cfg *config.Config, simulate bool, log *slog
 		return nil, errors.Join(err, d.store.Close())
 	}
 	d.service = api.New(api.Config{Site: cfg.Site, Zone: zone, Store: d.store, StoreHealth: d.upkeep.health, CallerKey: key, Numbers: numbersOf(cfg.Numbers), Intake: d.intake, Sources: sources,
-		People: d.people, Roster: d.who, Queue: settingsOf(cfg.Queues), Group: groupsOf(cfg)})
-	listen := cfg.NATS.Listen
-	if cfg.NATS.URL != "" {
-		listen = ""
-	} else if simulate && listen == config.Default().NATS.Listen && taken(listen) {
-		listen = "127.0.0.1:0" // the demo gives way to whoever was first
+		People: d.people, Roster: d.who, Audit: d.audit.Note, Queue: settingsOf(cfg.Queues), Group: groupsOf(cfg)})
+	def := config.Default()
+	giveWay := func(listen, usual string) string {
+		if simulate && listen == usual && taken(listen) {
+			return "127.0.0.1:0" // the demo gives way to whoever was first
+		}
+		return listen
 	}
-	d.bus, err = bus.New(bus.Config{Service: d.service, Listen: listen, Dir: cfg.Data, URL: cfg.NATS.URL,
-		Credentials: cfg.NATS.CredentialsFile, Streams: streamsOf(cfg), Logger: log})
+	listen := ""
+	if cfg.NATS.URL == "" {
+		listen = giveWay(cfg.NATS.Listen, def.NATS.Listen)
+	}
+	tokens := api.OpenTokens(cfg.Data)
+	d.web = web.New(web.Config{Service: d.service, Tokens: tokens, Listen: giveWay(cfg.HTTP.Listen, def.HTTP.Listen), Dir: cfg.Data,
+		Certificate: cfg.HTTP.TLS.CertificateFile, Key: cfg.HTTP.TLS.KeyFile, Logger: log})
+	d.bus, err = bus.New(bus.Config{Service: d.service, Tokens: tokens, Listen: listen, Dir: cfg.Data, URL: cfg.NATS.URL,
+		Credentials: cfg.NATS.CredentialsFile, Certificate: cfg.NATS.TLS.CertificateFile, Key: cfg.NATS.TLS.KeyFile, Streams: streamsOf(cfg), Logger: log})
 	if err != nil {
 		return nil, errors.Join(err, d.store.Close())
 	}
@@ -184,6 +198,11 @@ func (d *daemon) run(ctx context.Context, greeting io.Writer) error {
 			stop(err) // without the bus nobody is told anything
 		}
 	})
+	publishing.Go(func() {
+		if err := d.web.Run(ctx); err != nil && ctx.Err() == nil {
+			stop(err)
+		}
+	})
 	if d.demo != nil {
 		sources.Go(func() {
 			if err := d.demo.run(ctx); err != nil && ctx.Err() == nil {
@@ -216,16 +235,18 @@ func (d *daemon) run(ctx context.Context, greeting io.Writer) error {
 	case <-time.After(stopWithin):
 		errs = append(errs, fmt.Errorf("%d intervals were not stored within %s", d.intake.Pending(), stopWithin))
 	}
-	errs = append(errs, d.store.Close())
+	errs = append(errs, d.store.Close(), d.audit.Close())
 	return errors.Join(errs...)
 }
 
 // greet says what to look at, once there is something.
 func (d *daemon) greet(ctx context.Context, w io.Writer) {
-	select {
-	case <-d.bus.Ready():
-	case <-ctx.Done():
-		return
+	for _, ready := range []<-chan struct{}{d.bus.Ready(), d.web.Ready()} {
+		select {
+		case <-ready:
+		case <-ctx.Done():
+			return
+		}
 	}
 	fmt.Fprintf(w, "tallyd at site %q, data in %s\n", d.cfg.Site, d.cfg.Data)
 	for _, sw := range d.cfg.Switches {
@@ -241,6 +262,7 @@ func (d *daemon) greet(ctx context.Context, w io.Writer) {
 	}
 	fmt.Fprintf(w, "Look at it:\n  %s         figures of today, by queue (add: agents, site, --json, --help)\n"+
 		"  NATS %s, subjects %s\n", ask, d.bus.URL(), subjects.All())
+	fmt.Fprintf(w, "  HTTP %s: API described at /openapi.yaml, Prometheus at /metrics; `%s token create` makes a token\n", d.web.URL(), d.command)
 	if d.cfg.NATS.URL == "" {
 		fmt.Fprintf(w, "    log in with user:password from %s; connectors/bus/docs/subjects.md describes every message\n", filepath.Join(d.cfg.Data, bus.WallboardFile))
 	}

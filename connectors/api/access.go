@@ -93,6 +93,9 @@ func (a *Asker) Valid() error {
 // May tells whether somebody may ask for a kind of thing at all.
 func (a *Asker) May(r Right) bool { return slices.Contains(granted[a.Role], r) }
 
+// Sees tells whether somebody may see anything of the present.
+func (a *Asker) Sees() bool { return a.May(SeeAgents) || a.May(SeeQueues) || a.May(SeeSite) }
+
 // check is an error that says who may, where the asker may not.
 func (a *Asker) check(r Right) error {
 	if a.May(r) {

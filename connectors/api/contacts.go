@@ -59,7 +59,7 @@ const conclusion metrics.Millis = 40_000
 func (s *Service) Contacts(ctx context.Context, q ContactQuery) (*ContactList, error) {
 	want, err := s.contactQuery(&q)
 	if err != nil {
-		return nil, err
+		return nil, &BadQuestion{err}
 	}
 	out := &ContactList{Complete: Moment(metrics.MillisOf(s.Now())), Contacts: []Contact{}}
 	var recent []metrics.Contact // read before the moment: what is handed over meanwhile is found there

@@ -29,11 +29,17 @@ type KPIQuery struct {
 	// rows of its own; "shift" gives the shifts that begin in the span, whole. "" is
 	// one row for the span.
 	Step string
+	// Zone is whose local time midnight and the steps are of, but for shifts, which
+	// have the roster's; "": the site's.
+	Zone string
 	// KPIs are ids of the catalogue; none: all that the kind has, but for those that
 	// are formed from contacts, which takes longer.
 	KPIs []string
 	// Threshold replaces each queue's service-level threshold; 0: its own.
 	Threshold metrics.Millis
+	// Limit is about how many rows an answer has where the span is cut up: whole
+	// periods, or one. 0 is 1,000, MaxRows the most.
+	Limit int
 }
 
 // KPIResult is the answer: From and To are the span that it covers.
@@ -112,35 +118,58 @@ func chooseKPIs(kind string, ids []string) ([]*metrics.KPI, error) {
 	return list, nil
 }
 
+// BadQuestion is an error that lies in the question.
+type BadQuestion struct{ Err error }
+
+func (e *BadQuestion) Error() string { return e.Err.Error() }
+func (e *BadQuestion) Unwrap() error { return e.Err }
+
 // KPI answers a query from the store, from what is on its way there, and from
 // the windows that are still open.
 func (s *Service) KPI(ctx context.Context, q KPIQuery) (*KPIResult, error) {
+	a, out, err := s.understand(q)
+	if err != nil {
+		return nil, &BadQuestion{err}
+	}
+	return out, a.answer(ctx, a.spans, out)
+}
+
+// understand makes sense of a query.
+func (s *Service) understand(q KPIQuery) (*asked, *KPIResult, error) {
 	rowKinds, err := kinds(q.Kind)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	kpis, err := chooseKPIs(q.Kind, q.KPIs)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	from, to, until, err := s.span(&q)
+	if q.Limit < 0 || q.Limit > MaxRows {
+		return nil, nil, fmt.Errorf("limit %d is not between 0 and %d", q.Limit, MaxRows)
+	}
+	zone := s.cfg.Zone
+	if q.Zone != "" {
+		if zone, err = time.LoadLocation(q.Zone); err != nil || q.Zone == "Local" {
+			return nil, nil, fmt.Errorf("time zone %q is not known: a name such as Asia/Shanghai is", q.Zone)
+		}
+	}
+	from, to, until, err := s.span(&q, zone)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	a := &asked{KPIQuery: q, service: s, roster: s.cfg.Roster(), kinds: rowKinds, kpis: kpis, open: q.To.IsZero()}
+	a := &asked{KPIQuery: q, service: s, roster: s.cfg.Roster(), kinds: rowKinds, kpis: kpis, open: q.To.IsZero(), zone: zone}
 	if err := a.check(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	periods, zone, err := a.periods(from, to, until)
-	if err != nil {
-		return nil, err
+	var cut string
+	if a.spans, cut, err = a.periods(from, to, until); err != nil {
+		return nil, nil, err
 	}
-	out := &KPIResult{Kind: q.Kind, Step: q.Step, Zone: zone, From: Moment(from.Start()), To: until, Rows: []KPIRow{}}
-	return out, a.answer(ctx, periods, out)
+	return a, &KPIResult{Kind: q.Kind, Step: q.Step, Zone: cut, From: Moment(from.Start()), To: until, Rows: []KPIRow{}}, nil
 }
 
 // span is the intervals that a query covers, and the moment that they reach to.
-func (s *Service) span(q *KPIQuery) (from, to metrics.Interval, until Moment, err error) {
+func (s *Service) span(q *KPIQuery, zone *time.Location) (from, to metrics.Interval, until Moment, err error) {
 	now := s.Now()
 	end := q.To
 	if end.IsZero() {
@@ -148,7 +177,7 @@ func (s *Service) span(q *KPIQuery) (from, to metrics.Interval, until Moment, er
 	}
 	begin := q.From
 	if begin.IsZero() {
-		begin = midnight(end, s.cfg.Zone)
+		begin = midnight(end, zone)
 	}
 	from, to = interval(begin), intervalUp(end)
 	until = Moment(to.Start())

@@ -17,6 +17,14 @@ const Schema = 1
 // none.
 type Moment metrics.Millis
 
+// MomentOf is a time as a moment, none for the zero time.
+func MomentOf(t time.Time) Moment {
+	if t.IsZero() {
+		return 0
+	}
+	return Moment(metrics.MillisOf(t))
+}
+
 const momentLayout = "2006-01-02T15:04:05.000Z"
 
 // MarshalJSON writes the moment.

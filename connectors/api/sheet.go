@@ -21,12 +21,18 @@ type asked struct {
 	roster  *roster.Roster
 	kinds   []metrics.RowKind
 	kpis    []*metrics.KPI
+	zone    *time.Location
+	spans   []period  // that it is cut into
 	open    bool      // the span goes on until now
 	since   time.Time // when anything was counted first; zero where it does not matter
 }
 
-// pageRows is about how many rows of a span that is cut up an answer has.
-const pageRows = 1000
+// The rows of an answer about a span that is cut up, about.
+const (
+	pageRows = 1000
+	// MaxRows is the most that may be asked for: a week of a thousand agents by hour.
+	MaxRows = 200_000
+)
 
 // answer fills in the rows. Of a span that is cut up it takes some periods at a
 // time, so that memory is bounded by rows, not by the span.
@@ -36,6 +42,7 @@ func (a *asked) answer(ctx context.Context, periods []period, out *KPIResult) (e
 			return err
 		}
 	}
+	page := cmp.Or(a.Limit, pageRows)
 	for n := 1; len(periods) > 0; {
 		n = min(n, len(periods))
 		rows, err := a.rows(ctx, periods[:n])
@@ -44,11 +51,11 @@ func (a *asked) answer(ctx context.Context, periods []period, out *KPIResult) (e
 		}
 		out.Rows = append(out.Rows, rows...)
 		periods = periods[n:]
-		if len(out.Rows) > pageRows && out.cut(pageRows) {
+		if len(out.Rows) > page && out.cut(page) {
 			return nil
 		}
 		// As many more as there is room for, going by these.
-		n = min(4*n, max(1, (pageRows-len(out.Rows))/max(1, len(rows)/n)))
+		n = min(4*n, max(1, (page-len(out.Rows))/max(1, len(rows)/n)))
 	}
 	return nil
 }

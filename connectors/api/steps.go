@@ -49,13 +49,12 @@ func (a *asked) periods(from, to metrics.Interval, until Moment) ([]period, stri
 		return nil, "", fmt.Errorf("step %q is none of hour, shift, day, week, month", a.Step)
 	default:
 		var list []period
-		zone := a.service.cfg.Zone
-		for p := range step.Periods(span.From.In(zone), end) {
+		for p := range step.Periods(span.From.In(a.zone), end) {
 			if err := a.push(&list, p, "", end); err != nil {
 				return nil, "", err
 			}
 		}
-		return list, zone.String(), nil
+		return list, a.zone.String(), nil
 	}
 }
 

@@ -29,6 +29,14 @@ func (v *View) Who() Asker { return v.who }
 // May is an error unless the asker may use a right.
 func (v *View) May(r Right) error { return v.who.check(r) }
 
+// Sees is an error where the asker may see nothing of the present.
+func (v *View) Sees() error {
+	if v.who.Sees() {
+		return nil
+	}
+	return v.May(SeeSite)
+}
+
 // People is whom the asker may see now.
 func (v *View) People() *People { return v.who.people(v.service.cfg.Roster(), v.service.Now()) }
 

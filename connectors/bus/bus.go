@@ -32,6 +32,9 @@ type Config struct {
 	Credentials string
 	// Tokens says who may come in; nil: none but those of the data folder.
 	Tokens *api.Tokens
+	// Certificate and Key are the embedded server's files, "" for none: it then
+	// speaks in the clear.
+	Certificate, Key string
 	// Streams says how the streams of rollups and contacts are made.
 	Streams Streams
 	Logger  *slog.Logger
@@ -175,7 +178,7 @@ func (b *Bus) connect(ctx context.Context) (nc *nats.Conn, stop func(), err erro
 		return nc, nc.Close, nil
 	}
 	gate := newGate(b)
-	srv, err := startServer(b.cfg.Listen, b.cfg.Dir, gate)
+	srv, err := startServer(&b.cfg, gate)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -30,7 +31,8 @@ const (
 )
 
 // startServer runs a server on an address, which a gate lets clients into.
-func startServer(listen, dir string, gate *gate) (*server.Server, error) {
+func startServer(c *Config, gate *gate) (*server.Server, error) {
+	listen := c.Listen
 	host, port, err := splitAddress(listen)
 	if err != nil {
 		return nil, err
@@ -39,20 +41,30 @@ func startServer(listen, dir string, gate *gate) (*server.Server, error) {
 	if err := probe(host, port); err != nil {
 		return nil, fmt.Errorf("nats cannot listen on %q: %w", listen, err)
 	}
+	var secure *tls.Config
+	if c.Certificate != "" {
+		pair, err := tls.LoadX509KeyPair(c.Certificate, c.Key)
+		if err != nil {
+			return nil, fmt.Errorf("nats: %w", err)
+		}
+		secure = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	}
 	srv, err := server.NewServer(&server.Options{
-		ServerName: "tallyd",
-		Host:       host,
-		Port:       port,
+		ServerName:                 "tallyd",
+		Host:                       host,
+		Port:                       port,
 		CustomClientAuthentication: gate,
-		MaxPayload:    maxPayload,
-		MaxPending:    maxPending,
-		MaxConn:       maxClients,
-		WriteDeadline: writeDeadline,
+		TLSConfig:                  secure,
+		TLSTimeout:                 readyWithin.Seconds(),
+		MaxPayload:                 maxPayload,
+		MaxPending:                 maxPending,
+		MaxConn:                    maxClients,
+		WriteDeadline:              writeDeadline,
 		// A lagging subscriber must not hold the publisher up.
 		NoFastProducerStall: true,
 		NoSystemAccount:     true,
 		JetStream:           true,
-		StoreDir:            filepath.Join(dir, streamsFolder),
+		StoreDir:            filepath.Join(c.Dir, streamsFolder),
 		JetStreamMaxMemory:  maxStreamMemory,
 		JetStreamMaxStore:   2 * (rollupBytes + contactBytes),
 		SyncInterval:        syncStreams,

@@ -4,6 +4,7 @@
 package config
 
 import (
+	"crypto/tls"
 	"fmt"
 	"maps"
 	"net"
@@ -58,7 +59,14 @@ type NATS struct {
 	URL             string  `yaml:"url"`
 	CredentialsFile string  `yaml:"credentials_file"`
 	Websocket       string  `yaml:"websocket"`
+	TLS             TLS     `yaml:"tls"` // of the embedded server
 	Streams         Streams `yaml:"streams"`
+}
+
+// TLS is a server's certificate; without one it speaks in the clear.
+type TLS struct {
+	CertificateFile string `yaml:"certificate_file"`
+	KeyFile         string `yaml:"key_file"`
 }
 
 // Streams says how the JetStream streams are made where they are not there yet.
@@ -73,6 +81,7 @@ type Streams struct {
 // HTTP says where pages and queries are served.
 type HTTP struct {
 	Listen string `yaml:"listen"`
+	TLS    TLS    `yaml:"tls"`
 }
 
 // Queue is what the reader of the figures decides for a queue.
@@ -172,6 +181,11 @@ func (d *decoder) check(c *Config) {
 		d.readable("nats.credentials_file", c.NATS.CredentialsFile)
 	}
 	d.address("http.listen", c.HTTP.Listen)
+	d.certificate("http.tls", &c.HTTP.TLS)
+	d.certificate("nats.tls", &c.NATS.TLS)
+	if c.NATS.URL != "" && c.NATS.TLS != (TLS{}) {
+		d.fault("nats.tls", "tls is the embedded server's; one elsewhere has its own: a url with tls://")
+	}
 	for name, q := range c.Queues {
 		def := DefaultQueue()
 		if !d.set("queues." + name + ".service_level") {
@@ -306,6 +320,21 @@ func (d *decoder) url(at, v string, schemes ...string) {
 		}
 	}
 	d.fault(at, "%q is not a URL with one of the schemes %s", v, strings.Join(schemes, ", "))
+}
+
+// certificate checks that a certificate and its key are there and belong together.
+func (d *decoder) certificate(at string, t *TLS) {
+	switch {
+	case *t == TLS{}:
+		return
+	case t.CertificateFile == "" || t.KeyFile == "":
+		d.fault(at, "certificate_file and key_file are needed, both or neither")
+		return
+	}
+	t.CertificateFile, t.KeyFile = d.beside(t.CertificateFile), d.beside(t.KeyFile)
+	if _, err := tls.LoadX509KeyPair(t.CertificateFile, t.KeyFile); err != nil {
+		d.fault(at, "%v", err)
+	}
 }
 
 func (d *decoder) readable(at, file string) {

@@ -1,0 +1,99 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"tallyd/connectors/api"
+)
+
+// rightKey is where an operation says which right it needs.
+const rightKey = "right"
+
+// tokenScheme is the name of the tokens in the OpenAPI document.
+const tokenScheme = "token"
+
+// presence is the right to see anything of the present at all.
+const presence api.Right = "presence"
+
+type guestKey struct{}
+
+// guest is who asks, and the token that said so.
+type guest struct {
+	view  *api.View
+	token *api.Token
+}
+
+func guestOf(ctx context.Context) *guest { return ctx.Value(guestKey{}).(*guest) }
+
+func viewOf(ctx context.Context) *api.View { return guestOf(ctx).view }
+
+// admit lets a request in whose token has the right that the operation needs.
+func (s *Server) admit(ctx huma.Context, next func(huma.Context)) {
+	right, needed := ctx.Operation().Metadata[rightKey].(api.Right)
+	if !needed {
+		next(ctx)
+		return
+	}
+	g, err := s.guest(ctx.Header("Authorization"), ctx.RemoteAddr())
+	switch {
+	case err != nil:
+	case right == presence:
+		err = g.view.Sees()
+	default:
+		err = g.view.May(right)
+	}
+	if err != nil {
+		if errors.Is(err, api.ErrToken) {
+			ctx.SetHeader("WWW-Authenticate", `Bearer realm="tallyd"`)
+		}
+		if errors.Is(err, api.ErrTooOften) {
+			ctx.SetHeader("Retry-After", "60")
+		}
+		_ = huma.WriteErr(s.api, ctx, codeOf(err), err.Error()) // whoever asked may be gone
+		return
+	}
+	next(huma.WithValue(ctx, guestKey{}, g))
+}
+
+// guest finds out who asks.
+func (s *Server) guest(authorization, remote string) (*guest, error) {
+	host, _, err := net.SplitHostPort(remote)
+	if err != nil {
+		host = remote
+	}
+	secret, _ := strings.CutPrefix(authorization, "Bearer ")
+	k, err := s.cfg.Tokens.Check(strings.TrimSpace(secret), host)
+	if err != nil {
+		return nil, err
+	}
+	return &guest{s.cfg.Service.As(k.Asker, "http "+host), k}, nil
+}
+
+// codeOf is the status of an answer that says why there is none.
+func codeOf(err error) int {
+	var bad *api.BadQuestion
+	switch {
+	case errors.Is(err, api.ErrForbidden):
+		return http.StatusForbidden
+	case errors.Is(err, api.ErrToken):
+		return http.StatusUnauthorized
+	case errors.Is(err, api.ErrTooOften):
+		return http.StatusTooManyRequests
+	case errors.Is(err, api.ErrUnknown):
+		return http.StatusNotFound
+	case errors.As(err, &bad):
+		return http.StatusUnprocessableEntity
+	case errors.Is(err, context.DeadlineExceeded):
+		return http.StatusGatewayTimeout
+	}
+	return http.StatusInternalServerError
+}
+
+// problem is an error as huma answers it: problem+json.
+func problem(err error) error { return huma.NewError(codeOf(err), err.Error()) }

@@ -1,0 +1,106 @@
+package web
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"tallyd/connectors/api"
+)
+
+type contactsInput struct {
+	asked *url.URL
+
+	From    time.Time `query:"from" doc:"beginning of the span in which contacts ended; none: local midnight"`
+	To      time.Time `query:"to" doc:"end of the span; none: now"`
+	Kind    string    `query:"kind" default:"visit" enum:"visit,call" doc:"stays in queues, or calls outside them"`
+	Switch  string    `query:"switch" maxLength:"256"`
+	Queue   []string  `query:"queue,explode" maxItems:"1000" doc:"may be given several times; none: all"`
+	Agent   string    `query:"agent" maxLength:"256" doc:"who answered, or whose call it is"`
+	Outcome []string  `query:"outcome" maxItems:"20" doc:"answered, abandoned, timed_out, …, comma-separated; none: all"`
+	Caller  string    `query:"caller" maxLength:"64" doc:"the whole number, as the switch writes it"`
+	Unseen  bool      `query:"unseen" doc:"with the spans in which switches could not be seen"`
+	Limit   int       `query:"limit" default:"1000" minimum:"1" maximum:"10000" doc:"contacts of an answer"`
+	Cursor  string    `query:"cursor" maxLength:"2048" doc:"of the answer before; the header Link has the whole address"`
+}
+
+// Contacts are what became of single callers.
+type Contacts struct {
+	Site string `json:"site"`
+	*api.ContactList
+	Cursor string `json:"cursor,omitempty" doc:"where the next answer begins; none after the last"`
+}
+
+type contactsOutput struct {
+	Link string `header:"Link" doc:"the next answer, rel=next; none after the last"`
+	Body Contacts
+}
+
+func (s *Server) registerContacts() {
+	op := operation("contacts", "/contacts", "Contacts", "What became of single callers, in the order in which it ended. A supervisor gets those of agents who are in the own teams now, and callers "+
+		"whom nobody answered; an agent its own. Reading is noted in the audit log.", api.AskContacts)
+	huma.Register(s.api, op, s.contacts)
+}
+
+func (s *Server) contacts(ctx context.Context, in *contactsInput) (*contactsOutput, error) {
+	q := api.ContactQuery{From: in.From, To: in.To, Kind: in.Kind, Switch: in.Switch, Queues: in.Queue, Agent: in.Agent, Outcomes: in.Outcome,
+		Caller: in.Caller, Unseen: in.Unseen, Limit: in.Limit}
+	if in.Cursor != "" {
+		c, err := readCursor(in.Cursor)
+		if err != nil {
+			return nil, problem(&api.BadQuestion{Err: err})
+		}
+		q.From, q.To, q.After = c.From, c.To, c.After
+	}
+	if q.To.IsZero() {
+		q.To = s.cfg.Service.Now() // the same for all answers
+	}
+	list, err := viewOf(ctx).Contacts(ctx, q)
+	if err != nil {
+		return nil, problem(err)
+	}
+	out := &contactsOutput{Body: Contacts{Site: s.cfg.Service.Site(), ContactList: list}}
+	if list.Next != nil {
+		out.Body.Cursor = cursor{q.From, q.To, list.Next}.String()
+		u := in.asked.Query()
+		u.Set("cursor", out.Body.Cursor)
+		out.Link = "<" + in.asked.Path + "?" + u.Encode() + `>; rel="next"`
+	}
+	return out, nil
+}
+
+// Resolve keeps the question for the link to the next answer.
+func (in *contactsInput) Resolve(ctx huma.Context) []error {
+	u := ctx.URL()
+	in.asked = &u
+	return nil
+}
+
+// cursor is where an answer ended. It holds the span: one that ends now is the same
+// for all answers.
+type cursor struct {
+	From  time.Time         `json:"f,omitzero"`
+	To    time.Time         `json:"t"`
+	After *api.ContactPlace `json:"a"`
+}
+
+func (c cursor) String() string {
+	b, _ := json.Marshal(c) // of plain fields
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+func readCursor(text string) (c cursor, err error) {
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	if err == nil {
+		err = json.Unmarshal(b, &c)
+	}
+	if err != nil || c.After == nil {
+		return c, fmt.Errorf("cursor %.40q is none of an answer's", text)
+	}
+	return c, nil
+}

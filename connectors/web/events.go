@@ -1,0 +1,83 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2/sse"
+
+	"tallyd/connectors/api"
+)
+
+// eventsPath is that of the events.
+const eventsPath = "/events"
+
+// aliveEvery is how often events are sent at the least, and how often it is looked
+// at whether the token is still one and whose states it may see.
+const aliveEvery = 5 * time.Second
+
+type eventsInput struct {
+	Agents bool `query:"agents" default:"true" doc:"agents' states, of those whom the token may see"`
+	Queues bool `query:"queues" default:"true" doc:"queues' states"`
+	Site   bool `query:"site" default:"true" doc:"the site's state, and the switches'"`
+	KPI    bool `query:"kpi" doc:"the figures of the day, too, of the agents and queues"`
+}
+
+// Alive tells that the daemon lives; what is shown is old if none comes for 15 s.
+type Alive struct{ api.Header }
+
+func (s *Server) registerEvents(ending context.Context) {
+	op := operation("events", eventsPath, "Changes, as server-sent events", "Everything that is so, and then every change: each event is a whole state and replaces the one before of the same name. "+
+		"Events: agent, queue, site, figures, alive. Whoever does not read is cut off, and gets everything again on coming back.", presence)
+	op.Errors = []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests}
+	sse.Register(s.api, op, map[string]any{"agent": api.AgentState{}, "queue": api.QueueState{}, "site": api.SiteState{}, "figures": api.Figures{}, "alive": Alive{}},
+		func(ctx context.Context, in *eventsInput, send sse.Sender) {
+			s.events(ctx, ending, in, send)
+		})
+}
+
+// endless lets a request and its answer last.
+func endless(w http.ResponseWriter) {
+	c := http.NewResponseController(w)
+	_ = c.SetReadDeadline(time.Time{}) // each event has a deadline of its own
+	_ = c.SetWriteDeadline(time.Time{})
+}
+
+// events sends until either side ends.
+func (s *Server) events(ctx, ending context.Context, in *eventsInput, send sse.Sender) {
+	g := guestOf(ctx)
+	want := wants{agents: in.Agents && g.view.May(api.SeeAgents) == nil, queues: in.Queues && g.view.May(api.SeeQueues) == nil,
+		site: in.Site && g.view.May(api.SeeSite) == nil, figures: in.KPI}
+	if want.agents {
+		g.view.SeenAgents()
+	}
+	people := g.view.People()
+	sub := s.live.subscribe(want)
+	defer s.live.unsubscribe(sub)
+	tick := time.NewTicker(aliveEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ending.Done():
+			return
+		case e, open := <-sub.events:
+			if !open {
+				return // it did not read
+			}
+			if e.agent != "" && !people.Has(e.agent) {
+				continue
+			}
+			if send.Data(e.message) != nil {
+				return
+			}
+		case <-tick.C:
+			people = g.view.People()
+			if !s.cfg.Tokens.Known(g.token) || send.Data(Alive{s.header()}) != nil {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,110 @@
+package web
+
+import (
+	"context"
+	"net/url"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"tallyd/connectors/api"
+	"tallyd/metrics"
+)
+
+type kpiInput struct {
+	asked *url.URL
+
+	Kind      string    `query:"kind" default:"queue" enum:"queue,agent,team,role,site" doc:"what the rows are of"`
+	Name      []string  `query:"name,explode" maxItems:"1000" doc:"whose figures; may be given several times; none: all that the token may see"`
+	From      time.Time `query:"from" doc:"beginning of the span, widened to a whole quarter hour; none: local midnight"`
+	To        time.Time `query:"to" doc:"end of the span; none: now, with what is under way"`
+	Step      string    `query:"step" enum:"hour,shift,day,week,month" doc:"cuts the span into periods of local time, each with rows of its own"`
+	TimeZone  string    `query:"time_zone" maxLength:"64" doc:"whose local time, such as Asia/Shanghai; none: the site's"`
+	KPI       []string  `query:"kpi" maxItems:"100" doc:"ids of the catalogue (operation catalogue), comma-separated: they choose the formula too; none: all that the kind has but those of contacts"`
+	Threshold int64     `query:"threshold_ms" minimum:"0" maximum:"3600000" doc:"service-level threshold instead of each queue's own, in milliseconds"`
+	Counters  bool      `query:"counters" default:"true" doc:"whether rows have the counters, too"`
+	Limit     int       `query:"limit" default:"1000" minimum:"1" maximum:"200000" doc:"about how many rows an answer has where the span is cut up: whole periods, or one. Where more is true, ask again from its to; the header Link says how"`
+}
+
+// KPIs are figures over a span.
+type KPIs struct {
+	Site string `json:"site"`
+	*api.KPIResult
+	Health   []api.SwitchHealth `json:"switches" doc:"how the switches fare: what could not be seen is not counted"`
+	Problems []string           `json:"store_problems,omitempty" doc:"what is wrong with the store"`
+}
+
+type kpiOutput struct {
+	Link string `header:"Link" doc:"the next answer, rel=next; none after the last"`
+	Body KPIs
+}
+
+func (s *Server) registerKPI() {
+	op := operation("kpi", "/kpi", "Figures over a span",
+		"Figures of queues, agents, teams, roles or the site over any span. A supervisor gets queues, the site, the own teams and who is in them now; an agent itself; a wallboard queues and the site.", api.AskKPI)
+	huma.Register(s.api, op, s.kpi)
+}
+
+func (s *Server) kpi(ctx context.Context, in *kpiInput) (*kpiOutput, error) {
+	result, err := viewOf(ctx).KPI(ctx, api.KPIQuery{Kind: in.Kind, Names: in.Name, From: in.From, To: in.To, Step: in.Step, Zone: in.TimeZone,
+		KPIs: in.KPI, Threshold: metrics.Millis(in.Threshold), Limit: in.Limit})
+	if err != nil {
+		return nil, problem(err)
+	}
+	out := &kpiOutput{Body: KPIs{Site: s.cfg.Service.Site(), KPIResult: result, Health: s.cfg.Service.Health()}}
+	if result.More {
+		out.Link = in.next(metrics.Millis(result.To).Time())
+	}
+	if !in.Counters {
+		for i := range result.Rows {
+			result.Rows[i].Counters = nil
+		}
+	}
+	if store := s.cfg.Service.StoreHealth(); store != nil {
+		out.Body.Problems = store.Problems
+	}
+	return out, nil
+}
+
+// Resolve keeps the question for the link to the next answer.
+func (in *kpiInput) Resolve(ctx huma.Context) []error {
+	u := ctx.URL()
+	in.asked = &u
+	return nil
+}
+
+// next is the link to the answer from a moment on.
+func (in *kpiInput) next(from time.Time) string {
+	q := in.asked.Query()
+	q.Set("from", from.Format(time.RFC3339Nano))
+	return "<" + in.asked.Path + "?" + q.Encode() + `>; rel="next"`
+}
+
+type catalogueOutput struct{ Body []Figure }
+
+// Figure is one KPI of the catalogue.
+type Figure struct {
+	ID        string   `json:"id"`
+	Formula   string   `json:"formula"`
+	Unit      string   `json:"unit" doc:"1 (a count), ratio, ms, or per hour"`
+	Direction string   `json:"direction" doc:"which is better: higher, lower, a band, or neither"`
+	Source    string   `json:"source" doc:"who else defines it so"`
+	Of        []string `json:"of" doc:"the kinds of row that have it"`
+	Meaning   string   `json:"meaning"`
+}
+
+func (s *Server) registerCatalogue() {
+	op := operation("catalogue", "/catalogue", "The catalogue of figures", "Every figure by the id of its formula. It says nothing about anybody, and needs no token.", "")
+	op.Metadata, op.Security, op.Errors = nil, nil, nil
+	huma.Register(s.api, op, func(context.Context, *struct{}) (*catalogueOutput, error) {
+		out := &catalogueOutput{Body: []Figure{}}
+		for _, k := range metrics.Catalogue() {
+			f := Figure{k.ID, k.Formula, k.Unit, k.Direction, k.Source, nil, k.Doc}
+			for _, r := range k.Rows {
+				f.Of = append(f.Of, r.String())
+			}
+			out.Body = append(out.Body, f)
+		}
+		return out, nil
+	})
+}

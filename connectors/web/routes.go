@@ -1,0 +1,84 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/klauspost/compress/gzhttp"
+
+	"tallyd/connectors/api"
+	"tallyd/connectors/schema"
+)
+
+const (
+	basePath    = "/api/v" // and api.Schema
+	schemasPath = "#/components/schemas/"
+)
+
+// path is an operation's.
+func path(of string) string { return basePath + strconv.Itoa(api.Schema) + of }
+
+// Handler answers requests. ctx ends the answers that have no end.
+func (s *Server) Handler(ctx context.Context) http.Handler {
+	mux := http.NewServeMux()
+	s.api = humago.New(mux, openAPI())
+	s.api.UseMiddleware(s.admit)
+	s.register(ctx)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = w.Write([]byte("ok\n")) // it runs: whether it sees the switches is for whoever has a token
+	})
+	mux.Handle("GET /metrics", s.metrics())
+	zip := gzhttp.GzipHandler(tagged(mux))
+	return safe(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		if r.URL.Path == path(eventsPath) {
+			endless(w)
+			mux.ServeHTTP(w, r)
+			return
+		}
+		zip(w, r)
+	})
+}
+
+// openAPI is the document without its operations.
+func openAPI() huma.Config {
+	c := huma.DefaultConfig("tallyd", strconv.Itoa(api.Schema)+".0.0")
+	c.Info.Description = "Figures, contacts and present states of a call centre. Every request carries a token in the header Authorization: Bearer TOKEN; " +
+		"`tallyd token create` makes one. Moments are UTC; sums are integers; the unit of a number is in its name or in `tallyd metrics`. " +
+		"A figure that is null has no data: it is neither 0 nor 100 %."
+	c.Components.Schemas = schema.Registry(schemasPath)
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{tokenScheme: {Type: "http", Scheme: "bearer", Description: "a token of `tallyd token create`"}}
+	c.OpenAPIPath, c.SchemasPath = "/openapi", "/schemas"
+	c.DocsPath = ""     // huma's page loads scripts from elsewhere
+	c.CreateHooks = nil // no links to schemas in answers: they are the same as on NATS
+	c.DefaultFormat = jsonType
+	c.Formats = map[string]huma.Format{jsonType: huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat}
+	return c
+}
+
+const jsonType = "application/json"
+
+// operation describes an operation that needs a right.
+func operation(id, at, summary, description string, right api.Right) huma.Operation {
+	return huma.Operation{
+		OperationID: id, Method: http.MethodGet, Path: path(at), Summary: summary, Description: description,
+		Security: []map[string][]string{{tokenScheme: {}}},
+		Metadata: map[string]any{rightKey: right},
+		Errors:   []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusInternalServerError},
+	}
+}
+
+// register adds all operations.
+func (s *Server) register(ctx context.Context) {
+	s.registerKPI()
+	s.registerCatalogue()
+	s.registerContacts()
+	s.registerPresent()
+	s.registerEvents(ctx)
+	s.registerRoster()
+	s.registerHealth()
+}

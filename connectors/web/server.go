@@ -1,0 +1,132 @@
+package web
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"golang.org/x/net/netutil"
+
+	"tallyd/connectors/api"
+)
+
+// AddressFile holds where HTTP is served, in the data folder, for commands on the
+// same machine.
+const AddressFile = "http.url"
+
+const (
+	readHeaderWithin = 10 * time.Second
+	readWithin       = 30 * time.Second
+	idleFor          = 2 * time.Minute
+	// answerWithin is how long a question may take, and its answer to be read.
+	answerWithin = 60 * time.Second
+	stopWithin   = 2 * time.Second
+	maxHeader    = 32 << 10
+	maxBody      = 1 << 20
+	// maxClients bounds the connections: each may hold a long answer in memory.
+	maxClients = 512
+)
+
+// Config says what is served where.
+type Config struct {
+	Service *api.Service
+	Tokens  *api.Tokens
+	// Listen is the address; port 0 takes any.
+	Listen string
+	// Dir is the data folder.
+	Dir string
+	// Certificate and Key are files, "" for plain HTTP.
+	Certificate, Key string
+	// Counters are figures of the daemon's own, for Prometheus.
+	Counters func() []Counter
+	Logger   *slog.Logger
+}
+
+// Server serves. Run does the work.
+type Server struct {
+	cfg   Config
+	api   huma.API
+	live  *watcher
+	ready chan struct{} // closed when url is set
+	url   string
+}
+
+// New returns the server of a service.
+func New(c Config) *Server {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Server{cfg: c, live: newWatcher(c.Service, c.Logger), ready: make(chan struct{})}
+}
+
+// Ready is closed when Run listens.
+func (s *Server) Ready() <-chan struct{} { return s.ready }
+
+// URL is where clients connect, once Ready.
+func (s *Server) URL() string { return s.url }
+
+// Run serves until the context ends. It then leaves nothing behind.
+func (s *Server) Run(ctx context.Context) error {
+	l, err := net.Listen("tcp", s.cfg.Listen)
+	if err != nil {
+		var no syscall.Errno
+		if errors.As(err, &no) {
+			err = no
+		}
+		return fmt.Errorf("http cannot listen on %q: %w", s.cfg.Listen, err)
+	}
+	scheme := "http"
+	if s.cfg.Certificate != "" {
+		c, err := tls.LoadX509KeyPair(s.cfg.Certificate, s.cfg.Key)
+		if err != nil {
+			return errors.Join(fmt.Errorf("http: %w", err), l.Close())
+		}
+		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{c}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}})
+		scheme = "https"
+	}
+	s.url = scheme + "://" + l.Addr().String()
+	address := filepath.Join(s.cfg.Dir, AddressFile)
+	if err := os.WriteFile(address, []byte(s.url+"\n"), 0o600); err != nil {
+		return errors.Join(fmt.Errorf("http: %w", err), l.Close())
+	}
+	defer os.Remove(address) // who finds it stale is told that nobody listens
+	srv := &http.Server{
+		Handler:           s.Handler(ctx),
+		ReadHeaderTimeout: readHeaderWithin,
+		ReadTimeout:       readWithin,
+		WriteTimeout:      answerWithin,
+		IdleTimeout:       idleFor,
+		MaxHeaderBytes:    maxHeader,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ErrorLog:          slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelDebug), // clients that break off
+	}
+	s.cfg.Logger.Info("http listens", "url", s.url)
+	close(s.ready)
+	var running sync.WaitGroup
+	running.Go(func() { s.live.run(ctx) })
+	defer running.Wait()
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(netutil.LimitListener(l, maxClients)) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("http: %w", err)
+	case <-ctx.Done():
+	}
+	stopping, cancel := context.WithTimeout(context.Background(), stopWithin)
+	defer cancel()
+	if srv.Shutdown(stopping) != nil { // whoever is slow is cut off
+		srv.Close()
+	}
+	<-served
+	return nil
+}
