@@ -16,12 +16,12 @@ import (
 
 	"tallyd/cmd/tallyd/config"
 	"tallyd/connectors/api"
-	"tallyd/connectors/bus"
+	"tallyd/connectors/web/client"
 	"tallyd/metrics"
 )
 
 type contactsOptions struct {
-	config, data     string
+	reach
 	from, to         string
 	kind             string
 	queues, outcomes []string
@@ -52,9 +52,8 @@ func contactsCommand(environ []string) *cobra.Command {
 			return contacts(c.Context(), o, environ, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
+	o.flags(c)
 	f := c.Flags()
-	f.StringVar(&o.config, "config", "", "configuration file of the daemon")
-	f.StringVar(&o.data, "data", "", "data folder of the daemon")
 	f.StringVar(&o.from, "from", "", "contacts that ended from here on, local time (default: midnight)")
 	f.StringVar(&o.to, "to", "", "contacts that ended before, local time (default: now)")
 	f.StringVar(&o.kind, "kind", "visit", "visit: stays in queues; call: calls that are not from a queue")
@@ -73,11 +72,11 @@ func contactsCommand(environ []string) *cobra.Command {
 }
 
 // request is the question, and the zone that times are shown in.
-func (o *contactsOptions) request(cfg *config.Config) (r bus.ContactsRequest, zone *time.Location, err error) {
+func (o *contactsOptions) request(cfg *config.Config) (r client.ContactQuery, zone *time.Location, err error) {
 	if zone, err = time.LoadLocation(cfg.TimeZone); err != nil {
 		return r, nil, &codeError{exitUsage, err}
 	}
-	r = bus.ContactsRequest{Kind: o.kind, Switch: o.sw, Queues: o.queues, Agent: o.agent, Outcomes: o.outcomes, Caller: o.caller}
+	r = client.ContactQuery{Kind: o.kind, Switch: o.sw, Queues: o.queues, Agent: o.agent, Outcomes: o.outcomes, Caller: o.caller}
 	if r.From, err = localTime(o.from, zone); err != nil {
 		return r, nil, usage("contacts: --from %v", err)
 	}
@@ -161,20 +160,20 @@ func contacts(ctx context.Context, o contactsOptions, environ []string, stdout, 
 	if err := o.settle(stdout); err != nil {
 		return err
 	}
-	client, err := bus.Dial(dataFolder(cfg, o.data), cfg.Site, cfg.NATS.URL, cfg.NATS.CredentialsFile)
+	daemon, done, err := o.dial(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	defer client.Close()
+	defer done()
 	return writeTo(o.output, stdout, func(out io.Writer) error {
 		counting := &contactsProgress{out: stderr, shown: time.Now()}
 		counting.interactive = isTerminal(stderr) && (o.output != "" || !isTerminal(stdout))
 		defer counting.done()
-		return copyContacts(ctx, client, r, o.limit, newContactWriter(o, out, r, cfg.Site, zone), counting)
+		return copyContacts(ctx, daemon, r, o.limit, newContactWriter(o, out, r, cfg.Site, zone), counting)
 	})
 }
 
-func newContactWriter(o contactsOptions, out io.Writer, r bus.ContactsRequest, site string, zone *time.Location) contactWriter {
+func newContactWriter(o contactsOptions, out io.Writer, r client.ContactQuery, site string, zone *time.Location) contactWriter {
 	switch o.format {
 	case "csv":
 		return newContactsCSV(out, zone)
@@ -187,9 +186,9 @@ func newContactWriter(o contactsOptions, out io.Writer, r bus.ContactsRequest, s
 }
 
 // copyContacts asks for page after page.
-func copyContacts(ctx context.Context, client *bus.Client, r bus.ContactsRequest, limit int, w contactWriter, counting *contactsProgress) error {
+func copyContacts(ctx context.Context, daemon *client.Client, r client.ContactQuery, limit int, w contactWriter, counting *contactsProgress) error {
 	var complete api.Moment
-	err := client.AllContacts(ctx, askWithin, r, limit, func(page *bus.ContactsAnswer) error {
+	err := daemon.AllContacts(ctx, askWithin, r, limit, func(page *client.Contacts) error {
 		for i := range page.Contacts {
 			if err := w.write(&page.Contacts[i]); err != nil {
 				return err
@@ -200,7 +199,7 @@ func copyContacts(ctx context.Context, client *bus.Client, r bus.ContactsRequest
 		return nil
 	})
 	if err != nil {
-		return err
+		return asked(err)
 	}
 	return w.end(complete)
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,9 +20,10 @@ import (
 
 	"github.com/xuri/excelize/v2"
 
+	"tallyd/connectors/admin"
 	"tallyd/connectors/api"
 	"tallyd/connectors/asterisk"
-	"tallyd/connectors/bus"
+	"tallyd/connectors/web"
 	"tallyd/metrics"
 	"tallyd/storage"
 )
@@ -73,14 +75,11 @@ func newContactsSite(t *testing.T) *contactsSite {
 		t.Fatalf("the recording has %d visits and %d calls", len(s.visits), len(s.calls))
 	}
 	service := api.New(api.Config{Site: "main", Store: store, CallerKey: []byte("key"), Intake: intake, Sources: []api.Source{{Name: "ast1", Tracker: s.tracker}}})
-	b, err := bus.New(bus.Config{Service: service, Listen: "127.0.0.1:0", Dir: s.data})
-	if err != nil {
-		t.Fatal(err)
-	}
+	answers := web.New(web.Config{Service: service, Tokens: api.OpenTokens(s.data), Dir: s.data}).Internal()
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
-		if err := b.Run(ctx); err != nil {
+		if err := admin.NewServer(s.data, nil, answers, slog.New(slog.DiscardHandler)).Run(ctx); err != nil {
 			t.Error(err)
 		}
 	})
@@ -91,7 +90,13 @@ func newContactsSite(t *testing.T) *contactsSite {
 			t.Error(err)
 		}
 	})
-	<-b.Ready()
+	eventually(t, func() string { return "" }, func() bool {
+		c, err := admin.Dial(ctx, s.data)
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	})
 	return s
 }
 

@@ -10,8 +10,8 @@ import (
 
 	"tallyd/cmd/tallyd/config"
 	"tallyd/connectors/api"
-	"tallyd/connectors/bus"
 	"tallyd/connectors/source/records"
+	"tallyd/connectors/web/client"
 	"tallyd/metrics"
 )
 
@@ -46,14 +46,14 @@ func countedByDaemon(ctx context.Context, name, kind, data string, cfg *config.C
 			return nil, &codeError{exitUsage, err}
 		}
 	}
-	client, err := bus.Dial(dataFolder(cfg, data), cfg.Site, cfg.NATS.URL, cfg.NATS.CredentialsFile)
+	daemon, done, err := (&reach{data: data}).dial(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
-	defer client.Close()
+	defer done()
 	c := &records.Counted{Logins: loginsOf(roster, name, kind)}
-	request := bus.ContactsRequest{Switch: name, From: max(from-1000, 0).Time(), To: time.Now(), Unseen: true, Limit: api.MaxContacts}
-	err = client.AllContacts(ctx, askWithin, request, 0, func(page *bus.ContactsAnswer) error {
+	request := client.ContactQuery{Switch: name, From: max(from-1000, 0).Time(), To: time.Now(), Unseen: true, Limit: api.MaxContacts}
+	err = daemon.AllContacts(ctx, askWithin, request, 0, func(page *client.Contacts) error {
 		for i := range page.Contacts {
 			c.Contacts = append(c.Contacts, contactFrom(&page.Contacts[i]))
 		}

@@ -19,10 +19,15 @@ import (
 	"tallyd/storage"
 )
 
+// testToken is what the test shows to the daemons of publishTo.
+const testToken = "token of a test"
+
 // publishTo runs a bus on a store until what it returns is called.
-func publishTo(url string, store *storage.Store, intake *api.Intake, log *slog.Logger) (stop func(), err error) {
+func publishTo(url, data string, store *storage.Store, intake *api.Intake, log *slog.Logger) (stop func(), err error) {
 	service := api.New(api.Config{Site: "main", Store: store, Intake: intake})
-	b, err := bus.New(bus.Config{Service: service, URL: url, Logger: log, Streams: bus.Streams{RollupsFor: time.Hour, ContactsFor: time.Hour}})
+	tokens := api.OpenTokens(data)
+	tokens.Builtin(api.InternalAsker(), testToken)
+	b, err := bus.New(bus.Config{Service: service, Tokens: tokens, URL: url, Dir: data, Logger: log, Streams: bus.Streams{RollupsFor: time.Hour, ContactsFor: time.Hour}})
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +58,7 @@ func published(t *testing.T, data, url string) {
 		}
 		newest = item.Number
 	}
-	stop, err := publishTo(url, s, nil, slog.New(slog.DiscardHandler))
+	stop, err := publishTo(url, data, s, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +70,9 @@ func published(t *testing.T, data, url string) {
 	defer nc.Close()
 	subjects := bus.SubjectsOf("main")
 	eventually(t, func() string { return "the streams do not get everything" }, func() bool {
-		m, err := nc.Request(subjects.Snapshot(subjects.Heartbeat()), nil, time.Second)
+		ask := nats.NewMsg(subjects.Snapshot(subjects.Heartbeat()))
+		ask.Header.Set(bus.TokenHeader, testToken)
+		m, err := nc.RequestMsg(ask, time.Second)
 		if err != nil {
 			return false
 		}

@@ -86,7 +86,7 @@ func live(how string) error {
 		return err
 	}
 	if l.url != "" {
-		stop, err := publishTo(l.url, d.store, d.intake, log)
+		stop, err := publishTo(l.url, l.data, d.store, d.intake, log)
 		if err != nil {
 			return err
 		}

@@ -15,22 +15,19 @@ import (
 
 	"tallyd/cmd/tallyd/config"
 	"tallyd/connectors/api"
-	"tallyd/connectors/bus"
+	"tallyd/connectors/web/client"
 	"tallyd/metrics"
 	"tallyd/metrics/calendar"
 )
 
 type kpiOptions struct {
-	config, data string
-	from, to     string
-	step         string
-	kpis         []string
-	threshold    time.Duration
-	json         bool
+	reach
+	from, to  string
+	step      string
+	kpis      []string
+	threshold time.Duration
+	json      bool
 }
-
-// askWithin bounds a question to the daemon.
-const askWithin = 35 * time.Second
 
 func kpiCommand(environ []string) *cobra.Command {
 	var o kpiOptions
@@ -49,9 +46,8 @@ func kpiCommand(environ []string) *cobra.Command {
 			return kpi(c.Context(), o, args, environ, c.OutOrStdout())
 		},
 	}
+	o.flags(c)
 	f := c.Flags()
-	f.StringVar(&o.config, "config", "", "configuration file of the daemon")
-	f.StringVar(&o.data, "data", "", "data folder of the daemon")
 	f.StringVar(&o.from, "from", "", "beginning of the span, local time (default: midnight)")
 	f.StringVar(&o.to, "to", "", "end of the span, local time (default: now)")
 	f.StringVar(&o.step, "step", "", "rows for each hour, shift, day, week or month of the span")
@@ -84,7 +80,7 @@ func kpi(ctx context.Context, o kpiOptions, args, environ []string, out io.Write
 	if _, ok := calendar.ParseStep(o.step); !ok && o.step != "" && o.step != "shift" {
 		return usage("kpi: --step %q is none of hour, shift, day, week, month", o.step)
 	}
-	r := bus.KPIRequest{Kind: api.Queues, Step: o.step, KPIs: o.kpis, Threshold: metrics.Millis(o.threshold.Milliseconds())}
+	r := client.KPIQuery{Kind: api.Queues, Step: o.step, KPIs: o.kpis, Threshold: o.threshold, Limit: api.MaxRows}
 	if len(args) > 0 {
 		kind, ok := map[string]string{"queues": api.Queues, "agents": api.Agents, "teams": api.Teams, "roles": api.Roles, "sites": api.Site}[strings.TrimSuffix(args[0], "s")+"s"]
 		if !ok {
@@ -101,16 +97,16 @@ func kpi(ctx context.Context, o kpiOptions, args, environ []string, out io.Write
 	if len(r.KPIs) == 0 && !o.json {
 		r.KPIs = columns[r.Kind]
 	}
-	client, err := bus.Dial(dataFolder(cfg, o.data), cfg.Site, cfg.NATS.URL, cfg.NATS.CredentialsFile)
+	daemon, done, err := o.dial(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	defer client.Close()
+	defer done()
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
-	answer, err := client.KPI(ctx, r)
+	answer, err := daemon.AllKPI(ctx, r)
 	if err != nil {
-		return err
+		return asked(err)
 	}
 	if o.json {
 		e := json.NewEncoder(out)
@@ -155,7 +151,7 @@ func localTime(s string, zone *time.Location) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q is not a time, such as 2026-11-23 or 2026-11-23T15:00", s)
 }
 
-func printKPIs(out io.Writer, a *bus.KPIAnswer, ids []string, zone *time.Location) error {
+func printKPIs(out io.Writer, a *client.KPIs, ids []string, zone *time.Location) error {
 	clock := func(m api.Moment) string { return metrics.Millis(m).Time().In(zone).Format("2006-01-02 15:04 MST") }
 	fmt.Fprintf(out, "site %s, %s to %s\n", a.Site, clock(a.From), clock(a.To))
 	for _, s := range a.Health {
@@ -205,7 +201,7 @@ func printKPIs(out io.Writer, a *bus.KPIAnswer, ids []string, zone *time.Locatio
 }
 
 // zoneOf is the zone that an answer is cut up by.
-func zoneOf(a *bus.KPIAnswer, otherwise *time.Location) *time.Location {
+func zoneOf(a *client.KPIs, otherwise *time.Location) *time.Location {
 	if zone, err := time.LoadLocation(a.Zone); err == nil && a.Zone != "" {
 		return zone
 	}

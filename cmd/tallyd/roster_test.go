@@ -175,7 +175,7 @@ func TestRosterReload(t *testing.T) {
 	if code, errs := ask("north"); code != exitDone {
 		t.Errorf("exit %d: %s", code, errs)
 	}
-	if code, errs := ask("south"); code != exitCannot || !strings.Contains(errs, `team "south" is not on the roster`) {
+	if code, errs := ask("south"); code != exitUsage || !strings.Contains(errs, `team "south" is not on the roster`) {
 		t.Errorf("exit %d: %s", code, errs)
 	}
 	write("agents:\n  - {id: 1001@default, team: south, role: [x]}\n  - {id: 1001@default}\n")
@@ -192,7 +192,7 @@ func TestRosterReload(t *testing.T) {
 	if code, errs := ask("south"); code != exitDone {
 		t.Errorf("after a new roster: exit %d: %s", code, errs)
 	}
-	if code, _ := ask("north"); code != exitCannot {
+	if code, _ := ask("north"); code != exitUsage {
 		t.Errorf("the team that went is still known: exit %d", code)
 	}
 	if a := askKPI(t, data, "agents", "1001@default", "--config", cfg); len(a.Rows) != 1 || a.Rows[0].Label != "Ann Ray" {

@@ -305,7 +305,7 @@ func (u *upkeep) health() *api.StoreHealth {
 
 // administer serves the commands of the data folder's owner.
 func (d *daemon) administer(ctx context.Context) {
-	if err := admin.NewServer(d.cfg.Data, d.service, d.log).Run(ctx); err != nil {
+	if err := admin.NewServer(d.cfg.Data, d.service, d.web.Internal(), d.log).Run(ctx); err != nil {
 		d.log.Error("commands that change what is stored cannot be taken", "err", err)
 	}
 }

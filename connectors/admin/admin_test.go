@@ -64,7 +64,7 @@ func serve(t *testing.T, dir string, a Actions) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	s := NewServer(dir, a, slog.New(slog.DiscardHandler))
+	s := NewServer(dir, a, nil, slog.New(slog.DiscardHandler))
 	go func() { ended <- s.Run(ctx) }()
 	stop = func() {
 		cancel()

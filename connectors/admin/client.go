@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 
 	"tallyd/connectors/api"
+	"tallyd/connectors/web/client"
 	"tallyd/metrics"
 )
 
@@ -44,6 +45,11 @@ func Dial(ctx context.Context, dir string) (*Client, error) {
 	}
 	conn.Close()
 	return &Client{dir, &http.Client{Transport: &http.Transport{DialContext: dial, DisableCompression: true}}, done}, nil
+}
+
+// API asks the daemon's questions over HTTP, as whoever may do everything.
+func (c *Client) API() *client.Client {
+	return client.Over(c.http.Transport, "http://"+filepath.Base(SocketFile), "")
 }
 
 // Close ends the connections.

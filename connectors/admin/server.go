@@ -44,13 +44,15 @@ type Actions interface {
 type Server struct {
 	dir     string
 	actions Actions
+	api     http.Handler
 	log     *slog.Logger
 }
 
 // NewServer returns the server of a data folder. The caller holds the folder:
-// a socket that lies there is a dead daemon's.
-func NewServer(dir string, actions Actions, log *slog.Logger) *Server {
-	return &Server{dir, actions, log}
+// a socket that lies there is a dead daemon's. api answers the questions that
+// others ask over HTTP; nil for none.
+func NewServer(dir string, actions Actions, api http.Handler, log *slog.Logger) *Server {
+	return &Server{dir, actions, api, log}
 }
 
 // Run serves until the context ends.
@@ -73,6 +75,9 @@ func (s *Server) Run(ctx context.Context) error {
 	mux.HandleFunc("GET "+forgottenPath, s.forgotten)
 	mux.HandleFunc("GET "+backupPath, s.backup)
 	mux.HandleFunc("GET "+verifyPath, s.verify)
+	if s.api != nil {
+		mux.Handle("GET /api/", s.api)
+	}
 	srv := &http.Server{
 		Handler:           onlyOwner(mux),
 		ReadHeaderTimeout: 10 * time.Second,

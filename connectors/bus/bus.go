@@ -18,6 +18,10 @@ import (
 	"tallyd/connectors/api"
 )
 
+// addressFile holds where the embedded server listens, for commands on the same
+// box.
+const addressFile = "nats.url"
+
 // Config says what is published where.
 type Config struct {
 	Service *api.Service

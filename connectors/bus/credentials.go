@@ -31,6 +31,9 @@ var internalInbox = inboxOf(api.InternalAsker().Name)
 // ownTokens has the daemon's own tokens accepted, and gives that of its own
 // connection.
 func (b *Bus) ownTokens() (internal login, err error) {
+	if b.cfg.Dir == "" {
+		return internal, errors.New("nats needs the data folder, for its credentials")
+	}
 	for _, own := range []struct {
 		file string
 		who  api.Asker

@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"tallyd/connectors/api"
+	"tallyd/connectors/web/client"
 )
 
 type contactsInput struct {
@@ -29,16 +30,9 @@ type contactsInput struct {
 	Cursor  string    `query:"cursor" maxLength:"2048" doc:"of the answer before; the header Link has the whole address"`
 }
 
-// Contacts are what became of single callers.
-type Contacts struct {
-	Site string `json:"site"`
-	*api.ContactList
-	Cursor string `json:"cursor,omitempty" doc:"where the next answer begins; none after the last"`
-}
-
 type contactsOutput struct {
 	Link string `header:"Link" doc:"the next answer, rel=next; none after the last"`
-	Body Contacts
+	Body client.Contacts
 }
 
 func (s *Server) registerContacts() {
@@ -64,7 +58,7 @@ func (s *Server) contacts(ctx context.Context, in *contactsInput) (*contactsOutp
 	if err != nil {
 		return nil, problem(err)
 	}
-	out := &contactsOutput{Body: Contacts{Site: s.cfg.Service.Site(), ContactList: list}}
+	out := &contactsOutput{Body: client.Contacts{V: api.Schema, Site: s.cfg.Service.Site(), ContactList: list}}
 	if list.Next != nil {
 		out.Body.Cursor = cursor{q.From, q.To, list.Next}.String()
 		u := in.asked.Query()

@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/sse"
 
 	"tallyd/connectors/api"
+	"tallyd/connectors/web/client"
 )
 
 // eventsPath is that of the events.
@@ -24,16 +25,13 @@ type eventsInput struct {
 	KPI    bool `query:"kpi" doc:"the figures of the day, too, of the agents and queues"`
 }
 
-// Alive tells that the daemon lives; what is shown is old if none comes for 15 s.
-type Alive struct{ api.Header }
-
-func (s *Server) registerEvents(ending context.Context) {
+func (s *Server) registerEvents() {
 	op := operation("events", eventsPath, "Changes, as server-sent events", "Everything that is so, and then every change: each event is a whole state and replaces the one before of the same name. "+
 		"Events: agent, queue, site, figures, alive. Whoever does not read is cut off, and gets everything again on coming back.", presence)
 	op.Errors = []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests}
-	sse.Register(s.api, op, map[string]any{"agent": api.AgentState{}, "queue": api.QueueState{}, "site": api.SiteState{}, "figures": api.Figures{}, "alive": Alive{}},
+	sse.Register(s.api, op, map[string]any{"agent": api.AgentState{}, "queue": api.QueueState{}, "site": api.SiteState{}, "figures": api.Figures{}, "alive": client.Alive{}},
 		func(ctx context.Context, in *eventsInput, send sse.Sender) {
-			s.events(ctx, ending, in, send)
+			s.events(ctx, in, send)
 		})
 }
 
@@ -45,7 +43,7 @@ func endless(w http.ResponseWriter) {
 }
 
 // events sends until either side ends.
-func (s *Server) events(ctx, ending context.Context, in *eventsInput, send sse.Sender) {
+func (s *Server) events(ctx context.Context, in *eventsInput, send sse.Sender) {
 	g := guestOf(ctx)
 	want := wants{agents: in.Agents && g.view.May(api.SeeAgents) == nil, queues: in.Queues && g.view.May(api.SeeQueues) == nil,
 		site: in.Site && g.view.May(api.SeeSite) == nil, figures: in.KPI}
@@ -61,7 +59,7 @@ func (s *Server) events(ctx, ending context.Context, in *eventsInput, send sse.S
 		select {
 		case <-ctx.Done():
 			return
-		case <-ending.Done():
+		case <-s.ending.Done():
 			return
 		case e, open := <-sub.events:
 			if !open {
@@ -75,7 +73,7 @@ func (s *Server) events(ctx, ending context.Context, in *eventsInput, send sse.S
 			}
 		case <-tick.C:
 			people = g.view.People()
-			if !s.cfg.Tokens.Known(g.token) || send.Data(Alive{s.header()}) != nil {
+			if !s.cfg.Tokens.Known(g.token) || send.Data(client.Alive{Header: s.header()}) != nil {
 				return
 			}
 		}

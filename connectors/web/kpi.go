@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"tallyd/connectors/api"
+	"tallyd/connectors/web/client"
 	"tallyd/metrics"
 )
 
@@ -26,17 +27,9 @@ type kpiInput struct {
 	Limit     int       `query:"limit" default:"1000" minimum:"1" maximum:"200000" doc:"about how many rows an answer has where the span is cut up: whole periods, or one. Where more is true, ask again from its to; the header Link says how"`
 }
 
-// KPIs are figures over a span.
-type KPIs struct {
-	Site string `json:"site"`
-	*api.KPIResult
-	Health   []api.SwitchHealth `json:"switches" doc:"how the switches fare: what could not be seen is not counted"`
-	Problems []string           `json:"store_problems,omitempty" doc:"what is wrong with the store"`
-}
-
 type kpiOutput struct {
 	Link string `header:"Link" doc:"the next answer, rel=next; none after the last"`
-	Body KPIs
+	Body client.KPIs
 }
 
 func (s *Server) registerKPI() {
@@ -51,7 +44,7 @@ func (s *Server) kpi(ctx context.Context, in *kpiInput) (*kpiOutput, error) {
 	if err != nil {
 		return nil, problem(err)
 	}
-	out := &kpiOutput{Body: KPIs{Site: s.cfg.Service.Site(), KPIResult: result, Health: s.cfg.Service.Health()}}
+	out := &kpiOutput{Body: client.KPIs{V: api.Schema, Site: s.cfg.Service.Site(), KPIResult: result, Health: s.cfg.Service.Health()}}
 	if result.More {
 		out.Link = in.next(metrics.Millis(result.To).Time())
 	}
@@ -80,26 +73,15 @@ func (in *kpiInput) next(from time.Time) string {
 	return "<" + in.asked.Path + "?" + q.Encode() + `>; rel="next"`
 }
 
-type catalogueOutput struct{ Body []Figure }
-
-// Figure is one KPI of the catalogue.
-type Figure struct {
-	ID        string   `json:"id"`
-	Formula   string   `json:"formula"`
-	Unit      string   `json:"unit" doc:"1 (a count), ratio, ms, or per hour"`
-	Direction string   `json:"direction" doc:"which is better: higher, lower, a band, or neither"`
-	Source    string   `json:"source" doc:"who else defines it so"`
-	Of        []string `json:"of" doc:"the kinds of row that have it"`
-	Meaning   string   `json:"meaning"`
-}
+type catalogueOutput struct{ Body []client.Figure }
 
 func (s *Server) registerCatalogue() {
 	op := operation("catalogue", "/catalogue", "The catalogue of figures", "Every figure by the id of its formula. It says nothing about anybody, and needs no token.", "")
 	op.Metadata, op.Security, op.Errors = nil, nil, nil
 	huma.Register(s.api, op, func(context.Context, *struct{}) (*catalogueOutput, error) {
-		out := &catalogueOutput{Body: []Figure{}}
+		out := &catalogueOutput{Body: []client.Figure{}}
 		for _, k := range metrics.Catalogue() {
-			f := Figure{k.ID, k.Formula, k.Unit, k.Direction, k.Source, nil, k.Doc}
+			f := client.Figure{ID: k.ID, Formula: k.Formula, Unit: k.Unit, Direction: k.Direction, Source: k.Source, Meaning: k.Doc}
 			for _, r := range k.Rows {
 				f.Of = append(f.Of, r.String())
 			}

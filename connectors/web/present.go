@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"tallyd/connectors/api"
+	"tallyd/connectors/web/client"
 )
 
 type namesInput struct {
@@ -99,20 +100,12 @@ func (s *Server) registerRoster() {
 		})
 }
 
-// Health is how the daemon and its connections fare.
-type Health struct {
-	api.Header
-	Switches []api.SwitchHealth `json:"switches"`
-	Pending  int                `json:"pending" doc:"closed quarter hours that wait for the disk"`
-	Store    *api.StoreHealth   `json:"store,omitempty"`
-}
-
-type healthOutput struct{ Body Health }
+type healthOutput struct{ Body client.Health }
 
 func (s *Server) registerHealth() {
 	huma.Register(s.api, operation("health", "/health", "How the daemon fares", "Each switch: whether it is connected, what was missed, what cannot be seen; and the store.", api.SeeSite),
 		func(context.Context, *struct{}) (*healthOutput, error) {
 			service := s.cfg.Service
-			return &healthOutput{Health{s.header(), service.Health(), service.Pending(), service.StoreHealth()}}, nil
+			return &healthOutput{client.Health{Header: s.header(), Switches: service.Health(), Pending: service.Pending(), Store: service.StoreHealth()}}, nil
 		})
 }

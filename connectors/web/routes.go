@@ -1,7 +1,6 @@
 package web
 
 import (
-	"context"
 	"net/http"
 	"strconv"
 
@@ -21,12 +20,12 @@ const (
 // path is an operation's.
 func path(of string) string { return basePath + strconv.Itoa(api.Schema) + of }
 
-// Handler answers requests. ctx ends the answers that have no end.
-func (s *Server) Handler(ctx context.Context) http.Handler {
+// routes is what answers requests.
+func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	s.api = humago.New(mux, openAPI())
 	s.api.UseMiddleware(s.admit)
-	s.register(ctx)
+	s.register()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = w.Write([]byte("ok\n")) // it runs: whether it sees the switches is for whoever has a token
@@ -73,12 +72,12 @@ func operation(id, at, summary, description string, right api.Right) huma.Operat
 }
 
 // register adds all operations.
-func (s *Server) register(ctx context.Context) {
+func (s *Server) register() {
 	s.registerKPI()
 	s.registerCatalogue()
 	s.registerContacts()
 	s.registerPresent()
-	s.registerEvents(ctx)
+	s.registerEvents()
 	s.registerRoster()
 	s.registerHealth()
 }

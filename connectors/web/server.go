@@ -54,11 +54,14 @@ type Config struct {
 
 // Server serves. Run does the work.
 type Server struct {
-	cfg   Config
-	api   huma.API
-	live  *watcher
-	ready chan struct{} // closed when url is set
-	url   string
+	cfg     Config
+	api     huma.API
+	handler http.Handler
+	live    *watcher
+	ready   chan struct{} // closed when url is set
+	url     string
+	ending  context.Context // of answers that have no end
+	end     func()
 }
 
 // New returns the server of a service.
@@ -66,8 +69,14 @@ func New(c Config) *Server {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Server{cfg: c, live: newWatcher(c.Service, c.Logger), ready: make(chan struct{})}
+	s := &Server{cfg: c, live: newWatcher(c.Service, c.Logger), ready: make(chan struct{})}
+	s.ending, s.end = context.WithCancel(context.Background())
+	s.handler = s.routes()
+	return s
 }
+
+// Handler answers requests.
+func (s *Server) Handler() http.Handler { return s.handler }
 
 // Ready is closed when Run listens.
 func (s *Server) Ready() <-chan struct{} { return s.ready }
@@ -101,7 +110,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	defer os.Remove(address) // who finds it stale is told that nobody listens
 	srv := &http.Server{
-		Handler:           s.Handler(ctx),
+		Handler:           s.handler,
 		ReadHeaderTimeout: readHeaderWithin,
 		ReadTimeout:       readWithin,
 		WriteTimeout:      answerWithin,
@@ -122,6 +131,7 @@ func (s *Server) Run(ctx context.Context) error {
 		return fmt.Errorf("http: %w", err)
 	case <-ctx.Done():
 	}
+	s.end()
 	stopping, cancel := context.WithTimeout(context.Background(), stopWithin)
 	defer cancel()
 	if srv.Shutdown(stopping) != nil { // whoever is slow is cut off

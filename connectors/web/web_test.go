@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"tallyd/connectors/api"
+	"tallyd/connectors/web/client"
 	"tallyd/metrics"
 	"tallyd/metrics/calendar"
 	"tallyd/metrics/roster"
@@ -67,8 +68,8 @@ func newLab(t testing.TB) *lab {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { l.server.live.run(ctx); close(ended) }()
-	l.http = httptest.NewServer(l.server.Handler(ctx))
-	t.Cleanup(func() { stop(); l.http.Close(); <-ended; http.DefaultClient.CloseIdleConnections() })
+	l.http = httptest.NewServer(l.server.Handler())
+	t.Cleanup(func() { stop(); l.server.end(); l.http.Close(); <-ended; http.DefaultClient.CloseIdleConnections() })
 	return l
 }
 
@@ -196,16 +197,16 @@ func TestKPI(t *testing.T) {
 	l.call("support", "ann")
 	l.call("support", "")
 	token := l.token(admin)
-	a := answer[KPIs](l, token, "/api/v1/kpi?kpi=offered,answered,abandoned,asa")
+	a := answer[client.KPIs](l, token, "/api/v1/kpi?kpi=offered,answered,abandoned,asa")
 	if len(a.Rows) != 1 || *a.Rows[0].KPIs["offered"] != 2 || *a.Rows[0].KPIs["answered"] != 1 || *a.Rows[0].KPIs["asa"] != 7000 || a.Rows[0].Counters["offered"] != 2 {
 		t.Errorf("the answer is %+v", a)
 	}
-	a = answer[KPIs](l, token, "/api/v1/kpi?kind=agent&name=ann&name=bob&kpi=answered&counters=false")
+	a = answer[client.KPIs](l, token, "/api/v1/kpi?kind=agent&name=ann&name=bob&kpi=answered&counters=false")
 	if len(a.Rows) != 2 || a.Rows[0].Name != "ann" || *a.Rows[0].KPIs["answered"] != 1 || a.Rows[0].Counters != nil {
 		t.Errorf("the answer is %+v", a)
 	}
 	// A day of Shanghai's began at 16:00 UTC: of an hour there is one row each.
-	a = answer[KPIs](l, token, "/api/v1/kpi?step=hour&time_zone=Asia/Shanghai&kpi=offered")
+	a = answer[client.KPIs](l, token, "/api/v1/kpi?step=hour&time_zone=Asia/Shanghai&kpi=offered")
 	if a.Zone != "Asia/Shanghai" || len(a.Rows) != 1 || a.Rows[0].From.Format(time.RFC3339) != "2026-10-01T17:00:00+08:00" {
 		t.Errorf("the answer is %+v", a)
 	}
@@ -252,10 +253,10 @@ func TestPages(t *testing.T) {
 		}
 		return pages
 	}
-	whole := answer[KPIs](l, token, "/api/v1/kpi?from=2026-10-01T00:00:00Z&step=hour&kpi=answered")
+	whole := answer[client.KPIs](l, token, "/api/v1/kpi?from=2026-10-01T00:00:00Z&step=hour&kpi=answered")
 	var rows []api.KPIRow
 	pages := follow("/api/v1/kpi?from=2026-10-01T00:00:00Z&step=hour&kpi=answered&limit=2", func(body string) {
-		var k KPIs
+		var k client.KPIs
 		if err := json.Unmarshal([]byte(body), &k); err != nil {
 			t.Fatal(err)
 		}
@@ -273,7 +274,7 @@ func TestPages(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	pages = follow("/api/v1/contacts?limit=3", func(body string) {
-		var c Contacts
+		var c client.Contacts
 		if err := json.Unmarshal([]byte(body), &c); err != nil {
 			t.Fatal(err)
 		}

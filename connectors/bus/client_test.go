@@ -16,10 +16,6 @@ import (
 	"tallyd/metrics"
 )
 
-// addressFile holds where the embedded server listens, for commands on the same
-// box.
-const addressFile = "nats.url"
-
 // Client asks a running daemon.
 type Client struct {
 	nc       *nats.Conn

@@ -1,0 +1,42 @@
+package client
+
+import "tallyd/connectors/api"
+
+// KPIs are figures over a span.
+type KPIs struct {
+	V    int    `json:"v" doc:"the version of the answer"`
+	Site string `json:"site"`
+	*api.KPIResult
+	Health   []api.SwitchHealth `json:"switches" doc:"how the switches fare: what could not be seen is not counted"`
+	Problems []string           `json:"store_problems,omitempty" doc:"what is wrong with the store"`
+}
+
+// Contacts are what became of single callers.
+type Contacts struct {
+	V    int    `json:"v" doc:"the version of the answer"`
+	Site string `json:"site"`
+	*api.ContactList
+	Cursor string `json:"cursor,omitempty" doc:"where the next answer begins; none after the last"`
+}
+
+// Health is how the daemon and its connections fare.
+type Health struct {
+	api.Header
+	Switches []api.SwitchHealth `json:"switches"`
+	Pending  int                `json:"pending" doc:"closed quarter hours that wait for the disk"`
+	Store    *api.StoreHealth   `json:"store,omitempty"`
+}
+
+// Alive tells that the daemon lives; what is shown is old if none comes for 15 s.
+type Alive struct{ api.Header }
+
+// Figure is one KPI of the catalogue.
+type Figure struct {
+	ID        string   `json:"id"`
+	Formula   string   `json:"formula"`
+	Unit      string   `json:"unit" doc:"1 (a count), ratio, ms, or per hour"`
+	Direction string   `json:"direction" doc:"which is better: higher, lower, a band, or neither"`
+	Source    string   `json:"source" doc:"who else defines it so"`
+	Of        []string `json:"of" doc:"the kinds of row that have it"`
+	Meaning   string   `json:"meaning"`
+}

@@ -1,0 +1,315 @@
+// Package client asks a daemon over HTTP, as connectors/web serves it.
+//
+//	c := client.New("http://127.0.0.1:8470", token)
+//	a, err := c.KPI(ctx, client.KPIQuery{Kind: "queue", KPIs: []string{"sl.offered"}})
+package client
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"tallyd/connectors/api"
+)
+
+// Client asks one daemon. Any goroutine may call its methods.
+type Client struct {
+	base  string
+	token string
+	http  *http.Client
+}
+
+// New returns the client of the daemon at an address, such as
+// https://pbx.example.org:8470.
+func New(address, token string) *Client { return Over(http.DefaultTransport, address, token) }
+
+// Over is New by a transport of the caller's.
+func Over(transport http.RoundTripper, address, token string) *Client {
+	return &Client{strings.TrimSuffix(address, "/") + "/api/v" + strconv.Itoa(api.Schema), token, &http.Client{Transport: transport}}
+}
+
+// Problem is an answer that says why there is none.
+type Problem struct {
+	Status int
+	Text   string
+}
+
+func (p *Problem) Error() string { return p.Text }
+
+// KPIQuery asks for figures. The zero value asks for every queue's of today.
+type KPIQuery struct {
+	Kind      string // queue, agent, team, role or site; "": queue
+	Names     []string
+	From, To  time.Time
+	Step      string // hour, shift, day, week or month; "": one row for the span
+	Zone      string // "": the site's
+	KPIs      []string
+	Threshold time.Duration
+	Bare      bool // rows without counters
+	Limit     int  // 0: 1,000 rows, about
+}
+
+func (q *KPIQuery) values() url.Values {
+	v := url.Values{}
+	set(v, "kind", q.Kind)
+	v["name"] = q.Names
+	setTime(v, "from", q.From)
+	setTime(v, "to", q.To)
+	set(v, "step", q.Step)
+	set(v, "time_zone", q.Zone)
+	set(v, "kpi", strings.Join(q.KPIs, ","))
+	setInt(v, "threshold_ms", q.Threshold.Milliseconds())
+	setInt(v, "limit", int64(q.Limit))
+	if q.Bare {
+		v.Set("counters", "false")
+	}
+	return v
+}
+
+// KPI asks for figures. Where More is true, the rest is asked for from To on.
+func (c *Client) KPI(ctx context.Context, q KPIQuery) (*KPIs, error) {
+	out := &KPIs{}
+	return out, c.get(ctx, "/kpi", q.values(), out)
+}
+
+// AllKPI asks for figures, as often as it takes.
+func (c *Client) AllKPI(ctx context.Context, q KPIQuery) (*KPIs, error) {
+	var all *KPIs
+	for {
+		a, err := c.KPI(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		if all != nil {
+			a.From, a.Rows = all.From, append(all.Rows, a.Rows...)
+		}
+		next := time.UnixMilli(int64(a.To))
+		if !a.More {
+			return a, nil
+		}
+		if !q.From.IsZero() && !next.After(q.From) {
+			return nil, errors.New("kpi: the answer ends at its beginning")
+		}
+		all, q.From = a, next
+	}
+}
+
+// ContactQuery asks for contacts. The zero value asks for every visit that ended
+// today.
+type ContactQuery struct {
+	From, To time.Time
+	Kind     string // visit or call
+	Switch   string
+	Queues   []string
+	Agent    string
+	Outcomes []string
+	Caller   string
+	Unseen   bool
+	Limit    int    // of an answer
+	Cursor   string // of the answer before
+}
+
+func (q *ContactQuery) values() url.Values {
+	v := url.Values{}
+	setTime(v, "from", q.From)
+	setTime(v, "to", q.To)
+	set(v, "kind", q.Kind)
+	set(v, "switch", q.Switch)
+	v["queue"] = q.Queues
+	set(v, "agent", q.Agent)
+	set(v, "outcome", strings.Join(q.Outcomes, ","))
+	set(v, "caller", q.Caller)
+	setInt(v, "limit", int64(q.Limit))
+	set(v, "cursor", q.Cursor)
+	if q.Unseen {
+		v.Set("unseen", "true")
+	}
+	return v
+}
+
+// Contacts asks for a page of contacts.
+func (c *Client) Contacts(ctx context.Context, q ContactQuery) (*Contacts, error) {
+	out := &Contacts{}
+	return out, c.get(ctx, "/contacts", q.values(), out)
+}
+
+// AllContacts asks for page after page, until it has limit contacts (0: all), and
+// gives each page to f. It waits for one no longer than within.
+func (c *Client) AllContacts(ctx context.Context, within time.Duration, q ContactQuery, limit int, f func(*Contacts) error) error {
+	for left := limit; ; {
+		if limit > 0 && (q.Limit == 0 || left < q.Limit) {
+			q.Limit = min(left, api.DefaultContacts)
+		}
+		page, err := c.page(ctx, within, q)
+		if err != nil {
+			return err
+		}
+		if err := f(page); err != nil || page.Cursor == "" {
+			return err
+		}
+		if left -= len(page.Contacts); limit > 0 && left <= 0 {
+			return nil
+		}
+		if page.Cursor == q.Cursor {
+			return errors.New("contacts: a page ends where it began")
+		}
+		q.Cursor = page.Cursor
+	}
+}
+
+func (c *Client) page(ctx context.Context, within time.Duration, q ContactQuery) (*Contacts, error) {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	return c.Contacts(ctx, q)
+}
+
+// Agents asks what agents are doing now; no names: all that the token may see.
+func (c *Client) Agents(ctx context.Context, names ...string) (list []api.AgentState, err error) {
+	return list, c.get(ctx, "/agents", url.Values{"name": names}, &list)
+}
+
+// Queues asks for the present states of queues.
+func (c *Client) Queues(ctx context.Context, names ...string) (list []api.QueueState, err error) {
+	return list, c.get(ctx, "/queues", url.Values{"name": names}, &list)
+}
+
+// Site asks for everybody together.
+func (c *Client) Site(ctx context.Context) (*api.SiteState, error) {
+	out := &api.SiteState{}
+	return out, c.get(ctx, "/site", nil, out)
+}
+
+// Health asks how the daemon fares.
+func (c *Client) Health(ctx context.Context) (*Health, error) {
+	out := &Health{}
+	return out, c.get(ctx, "/health", nil, out)
+}
+
+// Roster asks who is who at a moment, now for the zero time.
+func (c *Client) Roster(ctx context.Context, at time.Time) (*api.RosterList, error) {
+	v, out := url.Values{}, &api.RosterList{}
+	setTime(v, "at", at)
+	return out, c.get(ctx, "/roster", v, out)
+}
+
+// Events calls f with everything that is so and then with every change, until the
+// context ends, f returns an error or the daemon goes away: an api.AgentState,
+// api.QueueState, api.SiteState, api.Figures (if figures are wanted) or Alive. What
+// came before a break is to be replaced by what comes after it.
+func (c *Client) Events(ctx context.Context, figures bool, f func(any) error) error {
+	resp, err := c.send(ctx, "/events", url.Values{"kpi": {strconv.FormatBool(figures)}})
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	in := bufio.NewScanner(resp.Body)
+	in.Buffer(nil, 1<<20)
+	name := ""
+	for in.Scan() {
+		key, value, _ := strings.Cut(in.Text(), ": ")
+		switch key {
+		case "event":
+			name = value
+		case "data":
+			m, err := message(name, []byte(value))
+			if err == nil && m != nil {
+				err = f(m)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	if err := in.Err(); err != nil {
+		return err
+	}
+	return io.ErrUnexpectedEOF
+}
+
+// message reads an event; nil for one that is not known.
+func message(name string, data []byte) (any, error) {
+	switch name {
+	case "agent":
+		return read[api.AgentState](data)
+	case "queue":
+		return read[api.QueueState](data)
+	case "site":
+		return read[api.SiteState](data)
+	case "figures":
+		return read[api.Figures](data)
+	case "alive":
+		return read[Alive](data)
+	}
+	return nil, nil
+}
+
+func read[M any](data []byte) (m M, err error) {
+	return m, json.Unmarshal(data, &m)
+}
+
+func (c *Client) get(ctx context.Context, path string, v url.Values, out any) error {
+	resp, err := c.send(ctx, path, v)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
+		return fmt.Errorf("the answer to %s cannot be read: %w", path, err)
+	}
+	return nil
+}
+
+func (c *Client) send(ctx context.Context, path string, v url.Values) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+path+"?"+v.Encode(), nil)
+	if err != nil {
+		return nil, err
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode == http.StatusOK {
+		return resp, nil
+	}
+	defer resp.Body.Close()
+	var p struct {
+		Detail string
+		Errors []struct{ Message, Location string }
+	}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<16)).Decode(&p); err != nil || p.Detail == "" {
+		return nil, &Problem{resp.StatusCode, "the daemon answers " + resp.Status}
+	}
+	for _, e := range p.Errors {
+		p.Detail += "; " + strings.TrimPrefix(e.Location+": "+e.Message, ": ")
+	}
+	return nil, &Problem{resp.StatusCode, p.Detail}
+}
+
+func set(v url.Values, key, value string) {
+	if value != "" {
+		v.Set(key, value)
+	}
+}
+
+func setTime(v url.Values, key string, t time.Time) {
+	if !t.IsZero() {
+		v.Set(key, t.Format(time.RFC3339Nano))
+	}
+}
+
+func setInt(v url.Values, key string, n int64) {
+	if n != 0 {
+		v.Set(key, strconv.FormatInt(n, 10))
+	}
+}
