@@ -173,12 +173,14 @@ func (d *daemon) connector(sw config.Switch, names *metrics.Names, tracker *metr
 
 func (a *attached) source() api.Source {
 	return api.Source{Name: a.name, Tracker: a.tracker, Health: func() api.Health {
-		h := a.connector.Health()
-		if err := a.book.Err(); err != nil {
+		h, unkept := a.connector.Health(), a.book.Err()
+		if err := unkept; err != nil {
 			h.Missing = append(h.Missing, "calls and states that are open now would be lost in a crash: "+err.Error())
 		}
 		return api.Health{Connected: h.Connected, Since: h.Since, Error: h.Error, Missing: h.Missing, ClockOff: h.ClockOff, Gaps: a.tracker.Live.Gaps(),
-			Unobserved: time.Duration(a.tracker.Live.Unobserved()) * time.Millisecond}
+			Unobserved: time.Duration(a.tracker.Live.Unobserved()) * time.Millisecond, Unkept: unkept != nil,
+			Stream: api.Stream{Events: h.Counts.Events, Ignored: h.Counts.Ignored, Malformed: h.Counts.Malformed, Unknown: h.Counts.Unknown,
+				Dropped: h.Overflowed, Connects: h.Connects, Last: h.LastEvent}}
 	}}
 }
 

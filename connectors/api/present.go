@@ -177,6 +177,26 @@ func (p *Present) QueueIndex(name string) (int, bool) {
 	return i, ok
 }
 
+// SourceNow is how the connection to a switch fares, with what it has brought.
+type SourceNow struct {
+	Name     string
+	Observed bool
+	Health
+}
+
+// Sources tells how the connections to the switches fare, in their order.
+func (s *Service) Sources() []SourceNow {
+	out := make([]SourceNow, len(s.cfg.Sources))
+	for i := range s.cfg.Sources {
+		src := &s.cfg.Sources[i]
+		out[i] = SourceNow{Name: src.Name, Observed: !src.Tracker.Live.Blind()}
+		if src.Health != nil {
+			out[i].Health = src.Health()
+		}
+	}
+	return out
+}
+
 // Health tells how the connections to the switches fare, in their order.
 func (s *Service) Health() []SwitchHealth {
 	out := make([]SwitchHealth, len(s.cfg.Sources))

@@ -31,6 +31,19 @@ type Health struct {
 	// ClockOff is how far the switch's clock is ahead of this machine's, in whole
 	// seconds.
 	ClockOff time.Duration
+	Stream   Stream
+	Unkept   bool // what is open now would be lost in a crash: the journal cannot be written
+}
+
+// Stream is what came from a switch since the daemon began.
+type Stream struct {
+	Events    int64 // whole events of any kind
+	Ignored   int64 // of these, those that say nothing that is counted
+	Malformed int64 // of these, those whose content could not be read
+	Unknown   int64 // events or frames of a type never heard of
+	Dropped   int64 // because counting fell behind
+	Connects  int64
+	Last      metrics.Millis // the latest event's own time
 }
 
 // Config says what there is to ask about. The zero value of every field but

@@ -1,8 +1,37 @@
 package web
 
-import "net/http"
+import (
+	"net/http"
 
-// Counter is a figure of the daemon's own.
-type Counter struct{}
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-func (s *Server) metrics() http.Handler { return http.NotFoundHandler() }
+	"tallyd/connectors/api"
+)
+
+// metrics serves how the daemon and the queues fare, for Prometheus; with agents=1
+// the agents too, whose names would be many labels.
+func (s *Server) metrics() http.Handler {
+	handler := func(agents bool) http.Handler {
+		r := prometheus.NewRegistry()
+		r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newExporter(s.cfg.Service, agents))
+		return promhttp.HandlerFor(r, promhttp.HandlerOpts{ErrorLog: complaints{s.cfg.Logger}, ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: 4, DisableCompression: true})
+	}
+	without, with := handler(false), handler(true)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		g, err := s.guest(r.Header.Get("Authorization"), r.RemoteAddr)
+		if err == nil {
+			err = g.view.May(api.SeeMetrics)
+		}
+		switch {
+		case err != nil:
+			http.Error(w, err.Error(), codeOf(err))
+		case r.FormValue("agents") == "1":
+			g.view.SeenAgents()
+			with.ServeHTTP(w, r)
+		default:
+			without.ServeHTTP(w, r)
+		}
+	})
+}

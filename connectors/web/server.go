@@ -47,9 +47,7 @@ type Config struct {
 	Dir string
 	// Certificate and Key are files, "" for plain HTTP.
 	Certificate, Key string
-	// Counters are figures of the daemon's own, for Prometheus.
-	Counters func() []Counter
-	Logger   *slog.Logger
+	Logger           *slog.Logger
 }
 
 // Server serves. Run does the work.

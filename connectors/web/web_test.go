@@ -39,12 +39,11 @@ type lab struct {
 	server  *Server
 	http    *httptest.Server
 	visits  int
-	secrets map[string]string // of tokens made by who
 }
 
 func newLab(t testing.TB) *lab {
 	t.Helper()
-	l := &lab{t: t, names: metrics.NewNames(), dir: t.TempDir(), secrets: map[string]string{}}
+	l := &lab{t: t, names: metrics.NewNames(), dir: t.TempDir()}
 	l.now.Store(time.Date(2026, 10, 1, 9, 0, 0, 0, time.UTC).UnixMilli())
 	intake := api.NewIntake(nil, nil)
 	l.tracker = metrics.NewTracker(l.names, metrics.Options{Switch: "fs1", Sealed: intake.Take})
@@ -131,19 +130,22 @@ func (l *lab) call(queue, agent string) {
 	l.apply(metrics.Event{Kind: metrics.ClockTick})
 }
 
-// token makes a token once.
-func (l *lab) token(who api.Asker) string {
+// token makes a token.
+func (l *lab) token(who api.Asker) string { return l.tokensOf(who)[who.Name] }
+
+// tokensOf makes tokens, by their names, and waits until the server knows them.
+func (l *lab) tokensOf(who ...api.Asker) map[string]string {
 	l.t.Helper()
-	if s := l.secrets[who.Name]; s != "" {
-		return s
-	}
-	s, err := l.tokens.Create(who, time.Time{})
-	if err != nil {
-		l.t.Fatal(err)
+	out := map[string]string{}
+	for _, w := range who {
+		s, err := l.tokens.Create(w, time.Time{})
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		out[w.Name] = s
 	}
 	time.Sleep(reread)
-	l.secrets[who.Name] = s
-	return s
+	return out
 }
 
 // reread is longer than the server takes to see a token that was made.
