@@ -26,7 +26,7 @@ var askers = []api.Asker{
 }
 
 // The subjects, and by hand who may read them, and who may publish on them.
-var readers = map[string]string{
+var mayRead = map[string]string{
 	"tally.v1.main.agent.1001@default.state": "root boss ann wall hr",
 	"tally.v1.main.agent.1001@default.kpi":   "root boss ann wall hr",
 	"tally.v1.main.agent.1002@default.state": "root wall hr",
@@ -51,7 +51,7 @@ var readers = map[string]string{
 	">":                                      "",
 }
 
-var publishers = map[string]string{
+var mayPublish = map[string]string{
 	"tally.v1.main.agent.1001@default.state":                 "",
 	"tally.v1.main.heartbeat":                                "",
 	"tally.v1.main.rollup.site":                              "",
@@ -88,12 +88,12 @@ func TestEveryRoleOnEverySubject(t *testing.T) {
 	r, tokens := l.runWithTokens(t)
 	for _, who := range askers {
 		c := r.connect(who.Name, tokens[who.Name])
-		for subject, may := range readers {
+		for subject, may := range mayRead {
 			if got, want := c.maySubscribe(subject), slices.Contains(strings.Fields(may), who.Name); got != want {
 				t.Errorf("%s reads %s: %v, want %v", who.Name, subject, got, want)
 			}
 		}
-		for subject, may := range publishers {
+		for subject, may := range mayPublish {
 			if got, want := c.mayPublish(subject), slices.Contains(strings.Fields(may), who.Name); got != want {
 				t.Errorf("%s publishes %s: %v, want %v", who.Name, subject, got, want)
 			}

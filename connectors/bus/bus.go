@@ -130,6 +130,9 @@ func (b *Bus) Run(ctx context.Context) error {
 	running.Go(func() { figures.run(ctx) })
 	running.Go(func() { pulse.run(ctx) })
 	running.Go(func() { records.run(ctx) })
+	if b.gate != nil && b.cfg.Service.Stores() {
+		running.Go(func() { (&readers{b, nc}).run(ctx) })
+	}
 	<-ctx.Done()
 	running.Wait()
 	_ = asked.Stop() // the connection goes anyway

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -380,4 +381,72 @@ func TestRecordsForget(t *testing.T) {
 	c.put(5, 0)
 	deliver()
 	check("afterwards", 15, 8, func(string, string, string) bool { return false })
+}
+
+// TestReaders: who may read the streams has a consumer of its own on the embedded
+// server, goes on where it ended, and loses it with the token.
+func TestReaders(t *testing.T) {
+	c, dir := newCentre(t), t.TempDir()
+	for range 5 {
+		c.put(10, 10)
+	}
+	book := api.OpenTokens(dir)
+	secret, err := book.Create(api.Asker{Name: "hr", Role: api.ScoringRole}, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := runBus(t, Config{Service: c.service, Listen: "127.0.0.1:0", Dir: dir, Tokens: book, Streams: Streams{RollupsFor: time.Hour, ContactsFor: time.Hour}})
+	c.delivered(r)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	seen := map[string]int{}
+	// Two connections, one after the other: nothing comes twice, nothing is missing.
+	for _, n := range []int{20, 30} {
+		nc := r.client(as("hr", secret))
+		js, err := jetstream.New(nc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var consumer jetstream.Consumer
+		for consumer == nil {
+			if consumer, err = js.Consumer(ctx, r.subjects.ContactStream(), "hr"); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) && !errors.Is(err, jetstream.ErrStreamNotFound) {
+				t.Fatal(err)
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		batch, err := consumer.Fetch(n, jetstream.FetchMaxWait(5*time.Second))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for m := range batch.Messages() {
+			seen[m.Subject()]++
+			if err := m.DoubleAck(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := consumer.Info(ctx); err != nil {
+			t.Error(err)
+		}
+		nc.Close()
+	}
+	if len(seen) != 50 {
+		t.Errorf("%d contacts", len(seen))
+	}
+	if err := book.Revoke("hr"); err != nil {
+		t.Fatal(err)
+	}
+	js, err := jetstream.New(r.client(r.login(InternalFile)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		_, err := js.Consumer(ctx, r.subjects.ContactStream(), "hr")
+		if errors.Is(err, jetstream.ErrConsumerNotFound) {
+			break
+		}
+		if ctx.Err() != nil {
+			t.Fatal("the consumer is still there")
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
 }
