@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"tallyd/connectors/api"
+	"tallyd/connectors/bus/bustest"
 	"tallyd/metrics"
 )
 
@@ -176,5 +177,23 @@ func TestDamagedCredentials(t *testing.T) {
 		if err := b.Run(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error is %v, want … %s", text, err, want)
 		}
+	}
+}
+
+// TestTLS: with a certificate nobody is spoken to in the clear, and the daemon's
+// own connection works as before.
+func TestTLS(t *testing.T) {
+	certificate, key, trust := bustest.Certificate(t)
+	l := newLab("main")
+	r := runBus(t, Config{Service: l.service, Listen: "127.0.0.1:0", Dir: t.TempDir(), Certificate: certificate, Key: key})
+	l.nudge = r.bus.Nudge
+	sub := r.subscribe(r.wallboard(nats.Secure(trust)), r.subjects.AgentState("1001"))
+	l.status("1001", metrics.Ready, "")
+	if m := next[api.AgentState](t, sub); m.State != "available" {
+		t.Errorf("%+v", m)
+	}
+	if nc, err := nats.Connect(strings.Replace(r.url, "tls://", "nats://", 1), r.login(WallboardFile)); err == nil {
+		nc.Close()
+		t.Error("a certificate that nobody vouches for is trusted")
 	}
 }

@@ -29,6 +29,16 @@ func (moment) Schema(huma.Registry) *huma.Schema {
 		Examples: []any{time.Date(2026, 10, 1, 9, 6, 49, 950e6, time.UTC).Format("2006-01-02T15:04:05.000Z")}}
 }
 
+// Open lets what is described have more fields than that: they may be added within a
+// version. What is asked is read strictly all the same.
+func Open(r huma.Registry) {
+	for _, s := range r.Map() {
+		if s.AdditionalProperties == false {
+			s.AdditionalProperties = nil
+		}
+	}
+}
+
 // Of is the schema of a value's type, whole in itself.
 func Of(v any) string {
 	const prefix = "#/$defs/"

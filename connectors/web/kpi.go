@@ -50,7 +50,7 @@ func (s *Server) kpi(ctx context.Context, in *kpiInput) (*kpiOutput, error) {
 	}
 	if !in.Counters {
 		for i := range result.Rows {
-			result.Rows[i].Counters = nil
+			result.Rows[i].Counters = map[string]int64{}
 		}
 	}
 	if store := s.cfg.Service.StoreHealth(); store != nil {

@@ -80,4 +80,5 @@ func (s *Server) register() {
 	s.registerEvents()
 	s.registerRoster()
 	s.registerHealth()
+	schema.Open(s.api.OpenAPI().Components.Schemas)
 }

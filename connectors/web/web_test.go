@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"tallyd/connectors/api"
+	"tallyd/connectors/bus/bustest"
 	"tallyd/connectors/web/client"
 	"tallyd/metrics"
 	"tallyd/metrics/calendar"
@@ -204,7 +205,7 @@ func TestKPI(t *testing.T) {
 		t.Errorf("the answer is %+v", a)
 	}
 	a = answer[client.KPIs](l, token, "/api/v1/kpi?kind=agent&name=ann&name=bob&kpi=answered&counters=false")
-	if len(a.Rows) != 2 || a.Rows[0].Name != "ann" || *a.Rows[0].KPIs["answered"] != 1 || a.Rows[0].Counters != nil {
+	if len(a.Rows) != 2 || a.Rows[0].Name != "ann" || *a.Rows[0].KPIs["answered"] != 1 || len(a.Rows[0].Counters) != 0 {
 		t.Errorf("the answer is %+v", a)
 	}
 	// A day of Shanghai's began at 16:00 UTC: of an hour there is one row each.
@@ -414,5 +415,27 @@ func TestRun(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(l.dir, AddressFile)); err == nil {
 		t.Error("the address is left")
+	}
+}
+
+// TestTLS serves with a certificate.
+func TestTLS(t *testing.T) {
+	l := newLab(t)
+	certificate, key, trust := bustest.Certificate(t)
+	s := New(Config{Service: l.server.cfg.Service, Tokens: l.tokens, Dir: l.dir, Listen: "127.0.0.1:0", Certificate: certificate, Key: key})
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	<-s.Ready()
+	c := client.Over(&http.Transport{TLSClientConfig: trust, DisableKeepAlives: true}, s.URL(), l.token(admin))
+	if site, err := c.Site(ctx); err != nil || site.Site != "main" {
+		t.Errorf("%+v, %v", site, err)
+	}
+	if _, err := http.Get(s.URL() + "/healthz"); err == nil {
+		t.Error("a certificate that nobody vouches for is trusted")
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
