@@ -156,6 +156,8 @@ func messages(t *testing.T) []example {
 		}
 		out = append(out, example{name + " request", x.body}, exampleOf(t, name, m, err))
 	}
+	m, err := b.answerRoster(context.Background(), view, request{subject: s.QueryRoster()})
+	out = append(out, exampleOf(t, s.QueryRoster(), m, err))
 	return append(out, recordExamples(t, contacts)...)
 }
 
