@@ -52,7 +52,7 @@ func TestKilledBesideAsterisk(t *testing.T) {
 	start := func() {
 		t.Helper()
 		cmd = exec.Command(build(t), append([]string{"serve"}, args...)...)
-		cmd.Env = slices.DeleteFunc(os.Environ(), forTests)
+		cmd.Env = append(slices.DeleteFunc(os.Environ(), forTests), anyPorts...)
 		cmd.Stderr = &errs
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)

@@ -20,7 +20,7 @@ func TestTwoDaemonsOnOneFolder(t *testing.T) {
 	first := serveInBackground(t, "--demo", "--data", data)
 	eventually(t, first.errs.String, func() bool { return offered(askKPI(t, data)) > 0 })
 	var out, errs bytes.Buffer
-	code := run(t.Context(), []string{"serve", "--demo", "--data", data}, []string{"TALLYD_NATS_LISTEN=127.0.0.1:0"}, &out, &errs)
+	code := run(t.Context(), []string{"serve", "--demo", "--data", data}, anyPorts, &out, &errs)
 	if want := fmt.Sprintf("folder %q is in use by another process\n", filepath.Join(data, storeFolder)); code != exitCannot || errs.String() != want {
 		t.Errorf("exit %d: %s", code, errs.String())
 	}

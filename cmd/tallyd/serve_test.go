@@ -21,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"tallyd/connectors/bus"
+	"tallyd/connectors/web/client"
 	"tallyd/connectors/freeswitch/playback"
 	"tallyd/connectors/source/sourcetest"
 )
@@ -46,13 +47,16 @@ type background struct {
 }
 
 // serveInBackground runs the daemon in this process.
+// anyPorts has a daemon listen where nobody else does.
+var anyPorts = []string{"TALLYD_NATS_LISTEN=127.0.0.1:0", "TALLYD_HTTP_LISTEN=127.0.0.1:0"}
+
 func serveInBackground(t *testing.T, args ...string) *background {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	b := &background{}
 	code := make(chan int, 1)
 	go func() {
-		code <- run(ctx, append([]string{"serve"}, args...), []string{"TALLYD_NATS_LISTEN=127.0.0.1:0"}, &b.out, &b.errs)
+		code <- run(ctx, append([]string{"serve"}, args...), anyPorts, &b.out, &b.errs)
 	}()
 	var once sync.Once
 	last := 0
@@ -65,20 +69,20 @@ func serveInBackground(t *testing.T, args ...string) *background {
 	return b
 }
 
-func askKPI(t *testing.T, data string, args ...string) *bus.KPIAnswer {
+func askKPI(t *testing.T, data string, args ...string) *client.KPIs {
 	t.Helper()
 	code, out, errs := command(t, append([]string{"kpi", "--json", "--data", data}, args...)...)
 	if code != exitDone {
 		t.Fatalf("exit %d: %s", code, errs)
 	}
-	var a bus.KPIAnswer
+	var a client.KPIs
 	if err := json.Unmarshal([]byte(out), &a); err != nil {
 		t.Fatal(err)
 	}
 	return &a
 }
 
-func offered(a *bus.KPIAnswer) (sum int64) {
+func offered(a *client.KPIs) (sum int64) {
 	for _, r := range a.Rows {
 		sum += r.Counters["offered"]
 	}
@@ -201,7 +205,7 @@ func TestMemoryAtRest(t *testing.T) {
 	}
 	data := t.TempDir()
 	cmd := exec.Command(build(t), "serve", "--demo", "--data", data)
-	cmd.Env = append(slices.DeleteFunc(os.Environ(), forTests), "TALLYD_NATS_LISTEN=127.0.0.1:0")
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), forTests), anyPorts...)
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

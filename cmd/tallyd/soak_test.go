@@ -162,7 +162,7 @@ func TestMemorySoak(t *testing.T) {
 	defer func() { stop(); <-centre.ended }()
 
 	data := t.TempDir()
-	config := keep(t, "tallyd.yaml", fmt.Appendf(nil, "switches:\n  - {name: fs1, kind: freeswitch, address: %q, password: ClueCon}\nnats: {listen: '127.0.0.1:0'}\n", l.Addr()))
+	config := keep(t, "tallyd.yaml", fmt.Appendf(nil, "switches:\n  - {name: fs1, kind: freeswitch, address: %q, password: ClueCon}\nnats: {listen: '127.0.0.1:0'}\nhttp: {listen: '127.0.0.1:0'}\n", l.Addr()))
 	cmd := exec.Command(build(t), "serve", "--config", config, "--data", data)
 	cmd.Env = slices.DeleteFunc(os.Environ(), forTests)
 	var errs sourcetest.Log
