@@ -121,7 +121,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, simulate bool, log *slog
 		listen = giveWay(cfg.NATS.Listen, def.NATS.Listen)
 	}
 	tokens := api.OpenTokens(cfg.Data)
-	d.web = web.New(web.Config{Service: d.service, Tokens: tokens, Listen: giveWay(cfg.HTTP.Listen, def.HTTP.Listen), Dir: cfg.Data,
+	d.web = web.New(web.Config{Service: d.service, Tokens: tokens, AsyncAPI: bus.AsyncAPI, Listen: giveWay(cfg.HTTP.Listen, def.HTTP.Listen), Dir: cfg.Data,
 		Certificate: cfg.HTTP.TLS.CertificateFile, Key: cfg.HTTP.TLS.KeyFile, Logger: log})
 	d.bus, err = bus.New(bus.Config{Service: d.service, Tokens: tokens, Listen: listen, Dir: cfg.Data, URL: cfg.NATS.URL,
 		Credentials: cfg.NATS.CredentialsFile, Certificate: cfg.NATS.TLS.CertificateFile, Key: cfg.NATS.TLS.KeyFile, Streams: streamsOf(cfg), Logger: log})

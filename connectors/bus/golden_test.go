@@ -31,8 +31,20 @@ func TestMessages(t *testing.T) {
 		t.Fatal(err)
 	}
 	described := withExamples(t, string(old), examples)
+	const asyncapi = "docs/asyncapi.json"
+	bodies := map[string]json.RawMessage{}
+	for _, e := range examples {
+		bodies[e.subject] = json.RawMessage(e.body)
+	}
+	async, err := describe(bodies)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !*rewrite && string(async)+"\n" != string(AsyncAPI) {
+		t.Errorf("%s is not what the code says: run this test with -rewrite", asyncapi)
+	}
 	if *rewrite {
-		for file, text := range map[string]string{golden: got.String(), docs: described} {
+		for file, text := range map[string]string{golden: got.String(), docs: described, asyncapi: string(async) + "\n"} {
 			if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 				t.Fatal(err)
 			}

@@ -23,7 +23,7 @@ type contactsInput struct {
 	Switch  string    `query:"switch" maxLength:"256"`
 	Queue   []string  `query:"queue,explode" maxItems:"1000" doc:"may be given several times; none: all"`
 	Agent   string    `query:"agent" maxLength:"256" doc:"who answered, or whose call it is"`
-	Outcome []string  `query:"outcome" maxItems:"20" doc:"answered, abandoned, timed_out, …, comma-separated; none: all"`
+	Outcome []string  `query:"outcome,explode" maxItems:"20" doc:"answered, abandoned, timed_out, …; may be given several times, or separated by commas; none: all"`
 	Caller  string    `query:"caller" maxLength:"64" doc:"the whole number, as the switch writes it"`
 	Unseen  bool      `query:"unseen" doc:"with the spans in which switches could not be seen"`
 	Limit   int       `query:"limit" default:"1000" minimum:"1" maximum:"10000" doc:"contacts of an answer"`
@@ -42,7 +42,7 @@ func (s *Server) registerContacts() {
 }
 
 func (s *Server) contacts(ctx context.Context, in *contactsInput) (*contactsOutput, error) {
-	q := api.ContactQuery{From: in.From, To: in.To, Kind: in.Kind, Switch: in.Switch, Queues: in.Queue, Agent: in.Agent, Outcomes: in.Outcome,
+	q := api.ContactQuery{From: in.From, To: in.To, Kind: in.Kind, Switch: in.Switch, Queues: in.Queue, Agent: in.Agent, Outcomes: commas(in.Outcome),
 		Caller: in.Caller, Unseen: in.Unseen, Limit: in.Limit}
 	if in.Cursor != "" {
 		c, err := readCursor(in.Cursor)

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -21,7 +22,7 @@ type kpiInput struct {
 	To        time.Time `query:"to" doc:"end of the span; none: now, with what is under way"`
 	Step      string    `query:"step" enum:"hour,shift,day,week,month" doc:"cuts the span into periods of local time, each with rows of its own"`
 	TimeZone  string    `query:"time_zone" maxLength:"64" doc:"whose local time, such as Asia/Shanghai; none: the site's"`
-	KPI       []string  `query:"kpi" maxItems:"100" doc:"ids of the catalogue (operation catalogue), comma-separated: they choose the formula too; none: all that the kind has but those of contacts"`
+	KPI       []string  `query:"kpi,explode" maxItems:"100" doc:"ids of the catalogue (operation catalogue), which choose the formula too; may be given several times, or separated by commas; none: all that the kind has but those of contacts"`
 	Threshold int64     `query:"threshold_ms" minimum:"0" maximum:"3600000" doc:"service-level threshold instead of each queue's own, in milliseconds"`
 	Counters  bool      `query:"counters" default:"true" doc:"whether rows have the counters, too"`
 	Limit     int       `query:"limit" default:"1000" minimum:"1" maximum:"200000" doc:"about how many rows an answer has where the span is cut up: whole periods, or one. Where more is true, ask again from its to; the header Link says how"`
@@ -40,7 +41,7 @@ func (s *Server) registerKPI() {
 
 func (s *Server) kpi(ctx context.Context, in *kpiInput) (*kpiOutput, error) {
 	result, err := viewOf(ctx).KPI(ctx, api.KPIQuery{Kind: in.Kind, Names: in.Name, From: in.From, To: in.To, Step: in.Step, Zone: in.TimeZone,
-		KPIs: in.KPI, Threshold: metrics.Millis(in.Threshold), Limit: in.Limit})
+		KPIs: commas(in.KPI), Threshold: metrics.Millis(in.Threshold), Limit: in.Limit})
 	if err != nil {
 		return nil, problem(err)
 	}
@@ -57,6 +58,14 @@ func (s *Server) kpi(ctx context.Context, in *kpiInput) (*kpiOutput, error) {
 		out.Body.Problems = store.Problems
 	}
 	return out, nil
+}
+
+// commas takes apart what may be separated by commas.
+func commas(list []string) (out []string) {
+	for _, x := range list {
+		out = append(out, strings.Split(x, ",")...)
+	}
+	return out
 }
 
 // Resolve keeps the question for the link to the next answer.

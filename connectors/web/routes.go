@@ -30,6 +30,10 @@ func (s *Server) routes() http.Handler {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = w.Write([]byte("ok\n")) // it runs: whether it sees the switches is for whoever has a token
 	})
+	mux.HandleFunc("GET /asyncapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", jsonType)
+		_, _ = w.Write(s.cfg.AsyncAPI)
+	})
 	mux.Handle("GET /metrics", s.metrics())
 	zip := gzhttp.GzipHandler(tagged(mux))
 	return safe(func(w http.ResponseWriter, r *http.Request) {

@@ -45,6 +45,8 @@ type Config struct {
 	Listen string
 	// Dir is the data folder.
 	Dir string
+	// AsyncAPI describes what is published over NATS.
+	AsyncAPI []byte
 	// Certificate and Key are files, "" for plain HTTP.
 	Certificate, Key string
 	Logger           *slog.Logger
