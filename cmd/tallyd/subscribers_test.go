@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"tallyd/connectors/api"
+	"tallyd/connectors/bus"
+	"tallyd/connectors/source/sourcetest"
+	"tallyd/metrics"
+)
+
+// TestManySubscribers: a hundred wallboards, of which one does not read, neither
+// delay the reading of the switch nor make the daemon grow; a change of state is at
+// the others soon after it was written to the socket.
+func TestManySubscribers(t *testing.T) {
+	const subscribers, lasts = 100, 6 * time.Second
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	centre := &bigCentre{listener: l, fast: 1, calls: 90, begun: time.Now(), start: time.Now(), ended: make(chan struct{})} // as many as a recording at 20 times its speed
+	go centre.serve(ctx)
+	defer func() { stop(); <-centre.ended }()
+	data := t.TempDir()
+	config := keep(t, "tallyd.yaml", fmt.Appendf(nil, "switches:\n  - {name: fs1, kind: freeswitch, address: %q, password: ClueCon}\n", l.Addr()))
+	cmd := exec.Command(build(t), "serve", "--config", config, "--data", data)
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), forTests), anyPorts...)
+	var errs sourcetest.Log
+	cmd.Stderr = &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	eventually(t, errs.String, func() bool { _, err := os.Stat(filepath.Join(data, "nats.url")); return err == nil })
+	address, err := os.ReadFile(filepath.Join(data, "nats.url"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	login, err := os.ReadFile(filepath.Join(data, bus.WallboardFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	user, password, _ := strings.Cut(strings.TrimSpace(string(login)), ":")
+	connect := func() *nats.Conn {
+		nc, err := nats.Connect(strings.TrimSpace(string(address)), nats.UserInfo(user, password), nats.Timeout(10*time.Second))
+		if err != nil {
+			t.Fatal(err, errs.String())
+		}
+		t.Cleanup(nc.Close)
+		return nc
+	}
+	const subject = "tally.v1.main.agent.*.state"
+	var got [subscribers]atomic.Int64
+	for i := range subscribers - 1 {
+		if _, err := connect().Subscribe(subject, func(*nats.Msg) { got[i].Add(1) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stalled := connect()
+	if _, err := stalled.Subscribe(subject, func(*nats.Msg) { <-ctx.Done() }); err != nil {
+		t.Fatal(err)
+	}
+
+	var mu sync.Mutex
+	var took []time.Duration
+	told := map[string]metrics.Millis{} // what each agent's latest change was
+	measuring := atomic.Bool{}
+	if _, err := connect().Subscribe(subject, func(m *nats.Msg) {
+		now := time.Now()
+		var s api.AgentState
+		if err := json.Unmarshal(m.Data, &s); err != nil || !measuring.Load() {
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if since := metrics.Millis(s.Since); since > told[s.Agent] && s.Seq > 1 {
+			told[s.Agent] = since // what comes of the same moment was held back by the pace of one agent's messages
+			took = append(took, now.Sub(since.Time()))
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(2 * time.Second) // a thousand agents' first states
+	measuring.Store(true)
+	most := 0
+	for begun := time.Now(); time.Since(begun) < lasts; time.Sleep(50 * time.Millisecond) {
+		most = max(most, residentKB(t, cmd.Process.Pid))
+	}
+	measuring.Store(false)
+	mu.Lock()
+	defer mu.Unlock()
+	slices.Sort(took)
+	if len(took) < 200 {
+		t.Fatalf("%d changes were told: %s", len(took), errs.String())
+	}
+	part := func(of100 int) time.Duration { return took[(len(took)-1)*of100/100] }
+	least := int64(1 << 62)
+	for i := range subscribers - 1 {
+		least = min(least, got[i].Load())
+	}
+	t.Logf("%d changes at %d subscribers: from the socket to a message in the median %s, %s in 99 of 100, %s at most; %d kB resident", len(took), subscribers, part(50), part(99), part(100), most)
+	if least < int64(len(took)) {
+		t.Errorf("a subscriber got %d messages, another more than %d", least, len(took))
+	}
+	limit, memory := 100*time.Millisecond, 200_000
+	if raceEnabled {
+		limit, memory = time.Second, 1_000_000 // the subscribers are slower then, and have the same two processors
+	}
+	if part(50) > limit || most > memory {
+		t.Errorf("the median change took %s, %d kB resident", part(50), most)
+	}
+	if a := askKPI(t, data, "--config", config); len(a.Health) != 1 || a.Health[0].Gaps != 0 || !a.Health[0].Connected {
+		t.Errorf("the switch was not read: %+v", a.Health)
+	}
+}
