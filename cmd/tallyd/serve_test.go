@@ -21,9 +21,9 @@ import (
 	"go.uber.org/goleak"
 
 	"tallyd/connectors/bus"
-	"tallyd/connectors/web/client"
 	"tallyd/connectors/freeswitch/playback"
 	"tallyd/connectors/source/sourcetest"
+	"tallyd/connectors/web/client"
 )
 
 // eventually waits for a condition, and fails with what says after a while.

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestExamples runs the examples on a daemon until each has shown an agent. One whose
+// tool is not there is left out: nats is not part of Debian.
+func TestExamples(t *testing.T) {
+	data := t.TempDir()
+	serveInBackground(t, "--demo", "--data", data)
+	code, token, errs := command(t, "token", "create", "board", "--role", "wallboard", "--data", data)
+	if code != exitDone {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	time.Sleep(1100 * time.Millisecond) // until the daemon knows it
+	address := func(file string) string {
+		b, err := os.ReadFile(filepath.Join(data, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(string(b))
+	}
+	const folder = "../../configs/examples/"
+	board := filepath.Join(t.TempDir(), "board")
+	if out, err := exec.Command("go", "build", "-o", board, folder+"board").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for name, args := range map[string][]string{
+		"go":     {board, address("nats.url")},
+		"python": {"python3", folder + "board.py", address("http.url")},
+		"shell":  {folder + "board.sh", address("nats.url")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			needs := args[0]
+			if name == "shell" {
+				needs = "nats"
+			}
+			if _, err := exec.LookPath(needs); err != nil {
+				if name != "shell" && os.Getenv("TALLYD_REQUIRE") == "all" {
+					t.Fatal(err)
+				}
+				t.Skip("left out: ", err)
+			}
+			ctx, stop := context.WithTimeout(t.Context(), 3*time.Minute)
+			defer stop()
+			cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+			cmd.Env = append(os.Environ(), "TALLY_TOKEN="+strings.TrimSpace(token))
+			cmd.WaitDelay = time.Second
+			var errs strings.Builder
+			cmd.Stderr = &errs
+			out, err := cmd.StdoutPipe()
+			if err == nil {
+				err = cmd.Start()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			shown := false
+			for lines := bufio.NewScanner(out); !shown && lines.Scan(); {
+				shown = strings.Contains(lines.Text(), "@default") && strings.ContainsAny(lines.Text(), " :")
+			}
+			stop()
+			_ = cmd.Wait() // it was ended
+			if !shown {
+				t.Errorf("nobody is shown: %s", errs.String())
+			}
+		})
+	}
+}
