@@ -62,7 +62,7 @@ func (w *DayWatch) Close() { w.s.cfg.Intake.unwatch(w.inbox) }
 
 // Row is the row of a name without any data.
 func (w *DayWatch) Row(kind, name string) KPIRow {
-	return w.s.row(kind, name, nil, w.kpis[kind], 0, shifts{})
+	return w.s.row(kind, name, nil, w.kpis[kind], 0, shifts{}, false)
 }
 
 // Changed returns the rows that counted something since the last call, every ten
@@ -234,9 +234,9 @@ func (w *DayWatch) change(dirty map[metrics.Key]*metrics.Rollup, now time.Time) 
 	for _, key := range sortedKeys(dirty) {
 		switch key.Kind {
 		case metrics.QueueRow:
-			out.Queues = append(out.Queues, w.s.row(Queues, key.Name, dirty[key], w.kpis[Queues], 0, shifts{}))
+			out.Queues = append(out.Queues, w.s.row(Queues, key.Name, dirty[key], w.kpis[Queues], 0, shifts{}, false))
 		case metrics.AgentRow:
-			out.Agents = append(out.Agents, w.s.row(Agents, key.Name, dirty[key], w.kpis[Agents], 0, dayShifts(people, key.Name, day, dirty[key])))
+			out.Agents = append(out.Agents, w.s.row(Agents, key.Name, dirty[key], w.kpis[Agents], 0, dayShifts(people, key.Name, day, dirty[key]), false))
 		}
 	}
 	return out

@@ -2,8 +2,11 @@ package api
 
 import (
 	"context"
+	"math"
 	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"tallyd/metrics"
 	"tallyd/storage"
@@ -15,7 +18,7 @@ func (s *Service) gather(ctx context.Context, q storage.Query, whole bool, fresh
 	for try := 0; ; try++ {
 		revision := s.peopleRevision()
 		out := fresh()
-		err := s.gatherOnce(ctx, q, whole, out.add)
+		err := s.gatherOnce(ctx, q, whole, out, fresh)
 		// What People handed on meanwhile may be in there twice, or not at all.
 		if err != nil || revision == s.peopleRevision() || try == 3 {
 			return out, err
@@ -23,7 +26,8 @@ func (s *Service) gather(ctx context.Context, q storage.Query, whole bool, fresh
 	}
 }
 
-func (s *Service) gatherOnce(ctx context.Context, q storage.Query, whole bool, add func(*metrics.Rollup)) error {
+func (s *Service) gatherOnce(ctx context.Context, q storage.Query, whole bool, out *sheet, fresh func() *sheet) error {
+	add := out.add
 	windows := s.windows()
 	m, err := s.cfg.Intake.moment(nil)
 	if err != nil {
@@ -31,7 +35,7 @@ func (s *Service) gatherOnce(ctx context.Context, q storage.Query, whole bool, a
 	}
 	defer m.close()
 	if m.stored != nil {
-		if err := stored(ctx, m.stored, q, whole, add); err != nil {
+		if err := stored(ctx, m.stored, q, whole, out, fresh); err != nil {
 			return err
 		}
 	}
@@ -87,22 +91,69 @@ func (s *Service) since(ctx context.Context) (time.Time, error) {
 	return first.Start().Time(), nil
 }
 
+const (
+	// atOnce is how many goroutines read one answer out of the store: no more, for the
+	// switch needs the other processors.
+	atOnce = 2
+	// leastAtOnce is how many intervals are worth a goroutine.
+	leastAtOnce metrics.Interval = 48
+)
+
 // stored adds what is in the store, interval by interval or as sums.
-func stored(ctx context.Context, from *storage.Snapshot, q storage.Query, whole bool, add func(*metrics.Rollup)) error {
+func stored(ctx context.Context, from *storage.Snapshot, q storage.Query, whole bool, out *sheet, fresh func() *sheet) error {
 	if whole {
 		list, err := from.Sum(ctx, q)
 		for i := range list {
-			add(&list[i])
+			out.add(&list[i])
 		}
 		return err
 	}
-	for r, err := range from.Rollups(ctx, q) {
-		if err != nil {
-			return err
+	parts := divide(q)
+	sheets := make([]*sheet, len(parts))
+	reading, ctx := errgroup.WithContext(ctx)
+	for i, part := range parts {
+		sheets[i] = out
+		if i > 0 {
+			sheets[i] = fresh()
 		}
-		add(&r)
+		reading.Go(func() error {
+			for r, err := range from.Rollups(ctx, part) {
+				if err != nil {
+					return err
+				}
+				sheets[i].add(&r)
+			}
+			return nil
+		})
+	}
+	if err := reading.Wait(); err != nil {
+		return err
+	}
+	for _, s := range sheets[1:] {
+		out.absorb(s)
 	}
 	return nil
+}
+
+// divide cuts a query into spans that are read at once.
+func divide(q storage.Query) []storage.Query {
+	end := q.To
+	if end == math.MaxInt64 {
+		end = interval(time.Now()) + 1 // what is later is few
+	}
+	n := metrics.Interval(atOnce)
+	if end-q.From < n*leastAtOnce {
+		return []storage.Query{q}
+	}
+	parts := make([]storage.Query, n)
+	for i := range parts {
+		parts[i] = q
+		if i > 0 {
+			parts[i].From = q.From + (end-q.From)*metrics.Interval(i)/n
+			parts[i-1].To = parts[i].From
+		}
+	}
+	return parts
 }
 
 // sums adds rollups up by row.

@@ -37,6 +37,8 @@ type KPIQuery struct {
 	KPIs []string
 	// Threshold replaces each queue's service-level threshold; 0: its own.
 	Threshold metrics.Millis
+	// Bare leaves out the counters.
+	Bare bool
 	// Limit is about how many rows an answer has where the span is cut up: whole
 	// periods, or one. 0 is 1,000, MaxRows the most.
 	Limit int
@@ -193,7 +195,7 @@ func (s *Service) span(q *KPIQuery, zone *time.Location) (from, to metrics.Inter
 
 // row forms the figures of a rollup; nil is no data. Those that need shifts are
 // formed from what was counted in shifts.
-func (s *Service) row(kind, name string, r *metrics.Rollup, kpis []*metrics.KPI, threshold metrics.Millis, in shifts) KPIRow {
+func (s *Service) row(kind, name string, r *metrics.Rollup, kpis []*metrics.KPI, threshold metrics.Millis, in shifts, bare bool) KPIRow {
 	row := KPIRow{Name: name, Counters: map[string]int64{}, KPIs: make(map[string]*float64, len(kpis))}
 	settings := metrics.DefaultQueueSettings()
 	if kind == Queues {
@@ -216,7 +218,7 @@ func (s *Service) row(kind, name string, r *metrics.Rollup, kpis []*metrics.KPI,
 			row.KPIs[k.ID] = &v
 		}
 	}
-	if r != nil {
+	if r != nil && !bare {
 		for c, v := range r.Values {
 			if v != 0 {
 				row.Counters[metrics.Counter(c).String()] = v

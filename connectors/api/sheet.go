@@ -160,6 +160,19 @@ func (s *sheet) add(r *metrics.Rollup) {
 	}
 }
 
+// absorb adds another sheet of the same question, which is not used any more.
+func (s *sheet) absorb(o *sheet) {
+	for _, m := range [2][2]map[line]*metrics.Rollup{{s.rows, o.rows}, {s.counted, o.counted}} {
+		for at, r := range m[1] {
+			if sum := m[0][at]; sum != nil {
+				sum.Merge(r)
+			} else {
+				m[0][at] = r
+			}
+		}
+	}
+}
+
 // last is the last period that does not begin after an interval; -1 for none.
 func (s *sheet) last(i metrics.Interval) int {
 	return sort.Search(len(s.periods), func(n int) bool { return s.periods[n].from > i }) - 1
@@ -218,7 +231,7 @@ func (s *sheet) list(ctx context.Context) ([]KPIRow, error) {
 			return nil, err
 		}
 		a, p := s.asked, &s.periods[at.period]
-		out[i] = a.service.row(a.Kind, at.name, s.rows[at], a.kpis, a.Threshold, s.shiftsOf(at))
+		out[i] = a.service.row(a.Kind, at.name, s.rows[at], a.kpis, a.Threshold, s.shiftsOf(at), a.Bare)
 		out[i].Label = a.label(at.name)
 		if a.Step != "" {
 			out[i].From, out[i].To, out[i].Shift = p.From, p.To, p.shift

@@ -41,18 +41,13 @@ func (s *Server) registerKPI() {
 
 func (s *Server) kpi(ctx context.Context, in *kpiInput) (*kpiOutput, error) {
 	result, err := viewOf(ctx).KPI(ctx, api.KPIQuery{Kind: in.Kind, Names: in.Name, From: in.From, To: in.To, Step: in.Step, Zone: in.TimeZone,
-		KPIs: commas(in.KPI), Threshold: metrics.Millis(in.Threshold), Limit: in.Limit})
+		KPIs: commas(in.KPI), Threshold: metrics.Millis(in.Threshold), Bare: !in.Counters, Limit: in.Limit})
 	if err != nil {
 		return nil, problem(err)
 	}
 	out := &kpiOutput{Body: client.KPIs{V: api.Schema, Site: s.cfg.Service.Site(), KPIResult: result, Health: s.cfg.Service.Health()}}
 	if result.More {
 		out.Link = in.next(metrics.Millis(result.To).Time())
-	}
-	if !in.Counters {
-		for i := range result.Rows {
-			result.Rows[i].Counters = map[string]int64{}
-		}
 	}
 	if store := s.cfg.Service.StoreHealth(); store != nil {
 		out.Body.Problems = store.Problems
