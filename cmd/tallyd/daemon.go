@@ -122,13 +122,23 @@ func newDaemon(ctx context.Context, cfg *config.Config, simulate bool, log *slog
 	}
 	tokens := api.OpenTokens(cfg.Data)
 	d.web = web.New(web.Config{Service: d.service, Tokens: tokens, AsyncAPI: bus.AsyncAPI, Listen: giveWay(cfg.HTTP.Listen, def.HTTP.Listen), Dir: cfg.Data,
+		WebSocket: webSocketPath(cfg), WebSocketTo: func() string { return d.bus.WebSocket() },
 		Certificate: cfg.HTTP.TLS.CertificateFile, Key: cfg.HTTP.TLS.KeyFile, Logger: log})
 	d.bus, err = bus.New(bus.Config{Service: d.service, Tokens: tokens, Listen: listen, Dir: cfg.Data, URL: cfg.NATS.URL,
-		Credentials: cfg.NATS.CredentialsFile, Certificate: cfg.NATS.TLS.CertificateFile, Key: cfg.NATS.TLS.KeyFile, Streams: streamsOf(cfg), Logger: log})
+		Credentials: cfg.NATS.CredentialsFile, WebSocket: webSocketPath(cfg) != "", Certificate: cfg.NATS.TLS.CertificateFile, Key: cfg.NATS.TLS.KeyFile, Streams: streamsOf(cfg), Logger: log})
 	if err != nil {
 		return nil, errors.Join(err, d.store.Close())
 	}
 	return d, nil
+}
+
+// webSocketPath is where HTTP takes WebSockets for the embedded server; one elsewhere
+// takes them itself.
+func webSocketPath(cfg *config.Config) string {
+	if cfg.NATS.URL != "" {
+		return ""
+	}
+	return cfg.NATS.Websocket
 }
 
 // streamsOf says how long the streams keep what they have.

@@ -39,6 +39,9 @@ type Config struct {
 	// Certificate and Key are the embedded server's files, "" for none: it then
 	// speaks in the clear.
 	Certificate, Key string
+	// WebSocket has the embedded server take WebSockets on a port of loopback, for
+	// HTTP to hand on.
+	WebSocket bool
 	// Streams says how the streams of rollups and contacts are made.
 	Streams Streams
 	Logger  *slog.Logger
@@ -56,6 +59,7 @@ type Bus struct {
 	nudge  chan struct{} // capacity 1
 	ready  chan struct{} // closed when url is set
 	url    string
+	socket string // where the embedded server takes WebSockets; "" where it does not
 }
 
 // New checks the configuration. Nothing is opened before Run.
@@ -87,6 +91,17 @@ func (b *Bus) Ready() <-chan struct{} { return b.ready }
 
 // URL is where clients connect, once Ready.
 func (b *Bus) URL() string { return b.url }
+
+// WebSocket is the address of the embedded server's WebSockets, once Ready; "" for
+// none.
+func (b *Bus) WebSocket() string {
+	select {
+	case <-b.ready:
+		return b.socket
+	default:
+		return ""
+	}
+}
 
 // Nudge tells that something happened: states are then looked at at once and not
 // only ten times a second. A tracker's owner may call it after every event; it
@@ -198,6 +213,9 @@ func (b *Bus) connect(ctx context.Context) (nc *nats.Conn, stop func(), err erro
 		return nil, nil, fmt.Errorf("nats: the embedded server cannot be reached: %w", err)
 	}
 	b.url = srv.ClientURL()
+	if b.cfg.WebSocket {
+		b.socket = srv.WebsocketURL()
+	}
 	address := filepath.Join(b.cfg.Dir, addressFile)
 	if err := writeSecret(address, b.url+"\n"); err != nil {
 		nc.Close()

@@ -49,11 +49,16 @@ func startServer(c *Config, gate *gate) (*server.Server, error) {
 		}
 		secure = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	}
+	var socket server.WebsocketOpts
+	if c.WebSocket {
+		socket = server.WebsocketOpts{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoTLS: true, HandshakeTimeout: readyWithin}
+	}
 	srv, err := server.NewServer(&server.Options{
 		ServerName:                 "tallyd",
 		Host:                       host,
 		Port:                       port,
 		CustomClientAuthentication: gate,
+		Websocket:                  socket,
 		TLSConfig:                  secure,
 		TLSTimeout:                 readyWithin.Seconds(),
 		MaxPayload:                 maxPayload,

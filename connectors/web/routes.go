@@ -35,10 +35,13 @@ func (s *Server) routes() http.Handler {
 		_, _ = w.Write(s.cfg.AsyncAPI)
 	})
 	mux.Handle("GET /metrics", s.metrics())
+	if s.cfg.WebSocket != "" {
+		mux.Handle("GET "+s.cfg.WebSocket, s.webSocket())
+	}
 	zip := gzhttp.GzipHandler(tagged(mux))
 	return safe(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		if r.URL.Path == path(eventsPath) {
+		if r.URL.Path == path(eventsPath) || r.URL.Path == s.cfg.WebSocket {
 			endless(w)
 			mux.ServeHTTP(w, r)
 			return

@@ -47,6 +47,10 @@ type Config struct {
 	Dir string
 	// AsyncAPI describes what is published over NATS.
 	AsyncAPI []byte
+	// WebSocket is the path at which NATS is reached by WebSocket, "" for none, and
+	// WebSocketTo where these are handed on to, "" while nobody takes them.
+	WebSocket   string
+	WebSocketTo func() string
 	// Certificate and Key are files, "" for plain HTTP.
 	Certificate, Key string
 	Logger           *slog.Logger

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -58,7 +59,7 @@ type NATS struct {
 	Listen          string  `yaml:"listen"`
 	URL             string  `yaml:"url"`
 	CredentialsFile string  `yaml:"credentials_file"`
-	Websocket       string  `yaml:"websocket"`
+	Websocket       string  `yaml:"websocket"` // path under the HTTP address; "" for none
 	TLS             TLS     `yaml:"tls"` // of the embedded server
 	Streams         Streams `yaml:"streams"`
 }
@@ -95,10 +96,13 @@ type Queue struct {
 func Default() Config {
 	return Config{
 		Site: "main", Data: "/var/lib/tallyd", TimeZone: "UTC",
-		NATS: NATS{Listen: "127.0.0.1:4222", Streams: Streams{Rollups: Age{Days: 90}, Contacts: Age{Days: 7}, Replicas: 1}}, HTTP: HTTP{Listen: "127.0.0.1:8470"}, Numbers: numbersOf(""),
+		NATS: NATS{Listen: "127.0.0.1:4222", Websocket: "/nats", Streams: Streams{Rollups: Age{Days: 90}, Contacts: Age{Days: 7}, Replicas: 1}}, HTTP: HTTP{Listen: "127.0.0.1:8470"}, Numbers: numbersOf(""),
 		Retention: Retention{Contacts: Age{Months: 13}, Rollups: Age{Years: 5}},
 	}
 }
+
+// webSocketForm is a path that nothing else of HTTP has.
+var webSocketForm = regexp.MustCompile(`^/nats[a-z0-9/_-]*$`)
 
 // DefaultQueue is used for a queue that is not configured, and for what one
 // leaves out.
@@ -172,6 +176,9 @@ func (d *decoder) check(c *Config) {
 		d.url("nats.url", c.NATS.URL, "nats", "tls", "ws", "wss")
 	} else {
 		d.address("nats.listen", c.NATS.Listen)
+	}
+	if p := c.NATS.Websocket; p != "" && !webSocketForm.MatchString(p) {
+		d.fault("nats.websocket", "websocket %q is not a path that begins with /nats", p)
 	}
 	if n := c.NATS.Streams.Replicas; n < 1 || n > 5 {
 		d.fault("nats.streams.replicas", "replicas %d is not between 1 and 5", n)
