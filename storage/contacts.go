@@ -119,11 +119,12 @@ func (v *Snapshot) Contacts(ctx context.Context, q ContactQuery) iter.Seq2[metri
 	}
 }
 
-// wholeContact is an error where the contact of a key may be in a damaged part.
-func (s *Store) wholeContact(own []byte) error {
+// wholeRecord is an error where the record of a key, which begins with a moment, may
+// be in a damaged part.
+func (s *Store) wholeRecord(own []byte) error {
 	k := keyReader{b: own, at: 1}
-	ended := k.number()
-	return s.whole(own[:1], ended, ended+1, func(key []byte) []byte {
+	at := k.number()
+	return s.whole(own[:1], at, at+1, func(key []byte) []byte {
 		if bytes.Compare(key, own) > 0 {
 			return nil
 		}
@@ -143,7 +144,7 @@ func (v *Snapshot) Contact(kind metrics.ContactKind, sw, visit string, joined me
 
 // contactAt reads the contact of a key, if there is one.
 func (v *Snapshot) contactAt(own []byte) (c metrics.Contact, there bool, err error) {
-	if err := v.store.wholeContact(own); err != nil {
+	if err := v.store.wholeRecord(own); err != nil {
 		return c, false, err
 	}
 	item, err := v.txn.Get(own)
@@ -217,7 +218,7 @@ func (v *Snapshot) contact(item *badger.Item, n int) (c metrics.Contact, err err
 	key := item.Key()
 	if key[0] != contactKey {
 		own := append([]byte{contactKey}, key[n:]...)
-		if err := v.store.wholeContact(own); err != nil {
+		if err := v.store.wholeRecord(own); err != nil {
 			return c, err
 		}
 		if item, err = v.txn.Get(own); err != nil {
