@@ -19,13 +19,13 @@ const (
 )
 
 // Check tells what is wrong with a fact that somebody sent. It names the fields as
-// messages do.
+// messages do. The agent may be missing where a contact tells it.
 func (f *Fact) Check() error {
-	return cmp.Or(CheckFactID(f.ID), f.checkHead(), f.checkPart())
+	return cmp.Or(checkFactID(f.ID), f.checkHead(), f.checkPart())
 }
 
-// CheckFactID tells what is wrong with a fact's id.
-func CheckFactID(id string) error {
+// checkFactID tells what is wrong with a fact's id.
+func checkFactID(id string) error {
 	switch {
 	case id == "":
 		return errors.New("id is missing")
@@ -45,7 +45,11 @@ func (f *Fact) checkHead() error {
 	if f.At == 0 {
 		return errors.New("at is missing")
 	}
-	err := cmp.Or(checkMoment("at", f.At), checkText("agent", f.Agent), checkOptional("contact", f.Contact), checkOptional("switch", f.Switch))
+	agent := checkText
+	if f.Contact != "" {
+		agent = checkOptional
+	}
+	err := cmp.Or(checkMoment("at", f.At), agent("agent", f.Agent), checkOptional("contact", f.Contact), checkOptional("switch", f.Switch))
 	switch {
 	case err != nil:
 		return err

@@ -31,6 +31,9 @@ func TestFactCheck(t *testing.T) {
 		if err := f.Check(); err != nil {
 			t.Errorf("%s: %v", f.Kind, err)
 		}
+		if f.Agent = ""; f.Check() != nil {
+			t.Errorf("%s of whoever answered: %v", f.Kind, f.Check())
+		}
 	}
 	long := strings.Repeat("x", 4096)
 	n := func(i int) *int { return &i }
@@ -47,7 +50,7 @@ func TestFactCheck(t *testing.T) {
 		{SurveyFact, func(f *Fact) { f.ID = "é" }, `id "é" has the byte 0xc3, which is not printable`},
 		{SurveyFact, func(f *Fact) { f.At = 0 }, "at is missing"},
 		{SurveyFact, func(f *Fact) { f.At = -1 }, "at 1969-12-31T23:59:59Z is before 1970"},
-		{SurveyFact, func(f *Fact) { f.Agent = "" }, "agent is missing"},
+		{SurveyFact, func(f *Fact) { f.Agent, f.Contact, f.Switch = "", "", "" }, "agent is missing"},
 		{SurveyFact, func(f *Fact) { f.Agent = long }, "agent has 4096 bytes, 256 are the most"},
 		{SurveyFact, func(f *Fact) { f.Agent = "a\x00" }, `agent "a\x00" has the control character U+0000`},
 		{SurveyFact, func(f *Fact) { f.Agent = "a\u0085" }, `agent "a\u0085" has the control character U+0085`},

@@ -142,6 +142,25 @@ func (v *Snapshot) Contact(kind metrics.ContactKind, sw, visit string, joined me
 	return v.contactAt(p.keys(id[1:])[0])
 }
 
+// Visits finds the stays with an id of a switch's, in the order of joining: an id can
+// come back.
+func (v *Snapshot) Visits(sw, visit string) (list []metrics.Contact, err error) {
+	prefix := appendText(appendText([]byte{identityKey}, sw), visit)
+	err = scan(v.txn, prefix, func(item *badger.Item) error {
+		k := keyReader{b: item.Key(), at: len(prefix)}
+		joined := metrics.Millis(k.number())
+		if k.done() != nil {
+			return nil // a call's, which has a mark behind it
+		}
+		c, there, err := v.Contact(metrics.VisitContact, sw, visit, joined)
+		if there {
+			list = append(list, c)
+		}
+		return err
+	})
+	return list, err
+}
+
 // contactAt reads the contact of a key, if there is one.
 func (v *Snapshot) contactAt(own []byte) (c metrics.Contact, there bool, err error) {
 	if err := v.store.wholeRecord(own); err != nil {

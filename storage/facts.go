@@ -42,6 +42,9 @@ func (s *Store) PutFact(f *metrics.Fact) (duplicate bool, err error) {
 	if err := f.Check(); err != nil {
 		return false, err
 	}
+	if f.Agent == "" {
+		return false, fmt.Errorf("%s %q is of nobody", f.Kind, f.ID)
+	}
 	value, err := f.AppendBinary(nil)
 	if err != nil {
 		return false, err

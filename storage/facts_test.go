@@ -71,6 +71,11 @@ func TestFactOnce(t *testing.T) {
 	if _, err := s.PutFact(&bad); err == nil || err.Error() != "csat 6 is not between 1 and 5" {
 		t.Errorf("an unsound one: error is %v", err)
 	}
+	bad = survey("m-2", "", 1000, 5)
+	bad.Contact, bad.Switch = "7f-1", "fs1"
+	if _, err := s.PutFact(&bad); err == nil || err.Error() != `survey "m-2" is of nobody` {
+		t.Errorf("one without an agent: error is %v", err)
+	}
 	v, err := s.Snapshot()
 	if err != nil {
 		t.Fatal(err)

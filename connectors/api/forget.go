@@ -27,6 +27,15 @@ func (in *Intake) forget(f storage.Forgetting) (undo func()) {
 	}
 }
 
+// forgot tells whether an agent was forgotten after a moment, in this run.
+func (in *Intake) forgot(agent string, at metrics.Millis) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return slices.ContainsFunc(in.forgotten, func(f *storage.Forgetting) bool {
+		return f.Kind == ForgetAgent && f.Agent == agent && at <= f.At
+	})
+}
+
 // forgetIn is a sealed interval without somebody. It copies what it changes:
 // watchers have the interval too.
 func forgetIn(s *metrics.Sealed, f *storage.Forgetting) *metrics.Sealed {
