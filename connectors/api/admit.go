@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"time"
 
@@ -15,6 +16,9 @@ import (
 const (
 	// clocksDiffer is how far the clock of who tells a fact may be ahead of ours.
 	clocksDiffer = 5 * time.Minute
+	// concludedWithin is how long after a fact its contact may still have to be
+	// concluded: callers are asked when the agent has hung up.
+	concludedWithin = 2 * time.Minute
 	// countedWithin is how long before a fact its agent must have been counted, where
 	// nothing else knows the agent.
 	countedWithin = 31 * 24 * time.Hour
@@ -35,6 +39,8 @@ func (s *Service) ofContact(f *metrics.Fact) error {
 	switch {
 	case err != nil:
 		return err
+	case !there && s.Now().Sub(f.At.Time()) < concludedWithin:
+		return &Refused{UnknownContact, true, fmt.Sprintf("contact %q of switch %q is not known yet", f.Contact, f.Switch)}
 	case !there:
 		return refuse(UnknownContact, "contact %q of switch %q is not known", f.Contact, f.Switch)
 	case c.Agent == "":

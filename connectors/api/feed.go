@@ -11,11 +11,12 @@ import (
 	"tallyd/storage"
 )
 
-// Refused is why a fact is not stored, where it is the fact's fault: sending it
-// again does not help.
+// Refused is why a fact is not stored, where it is the fact's fault.
 type Refused struct {
 	Reason string // one of the reasons below
-	what   string
+	// Later: it may be taken later, as it is.
+	Later bool
+	what  string
 }
 
 // The reasons.
@@ -28,7 +29,7 @@ const (
 )
 
 func refuse(reason, format string, args ...any) *Refused {
-	return &Refused{reason, fmt.Sprintf(format, args...)}
+	return &Refused{Reason: reason, what: fmt.Sprintf(format, args...)}
 }
 
 // maxRefusal bounds what is said of a message that may be all one value.

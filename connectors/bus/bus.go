@@ -106,6 +106,10 @@ func (b *Bus) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	facts, err := b.takeFacts(nc)
+	if err != nil {
+		return err
+	}
 	if nc.IsConnected() {
 		// Whoever asks from now on is answered: the server knows of it.
 		flushing, done := context.WithTimeout(ctx, readyWithin)
@@ -121,6 +125,7 @@ func (b *Bus) Run(ctx context.Context) error {
 	running.Go(func() { figures.run(ctx) })
 	running.Go(func() { pulse.run(ctx) })
 	running.Go(func() { records.run(ctx) })
+	running.Go(func() { facts.run(ctx) })
 	<-ctx.Done()
 	running.Wait()
 	_ = sub.Unsubscribe() // the connection goes anyway

@@ -31,9 +31,10 @@ const (
 	rollupWord  = "rollup"  // rollup.KIND.ID, rollup.KIND.ID.ID, rollup.site
 	contactWord = "contact" // contact.ID
 
+	inboundWord = "in" // in.survey, in.disposition, in.training, in.form: what others tell
+
 	// Reserved.
-	inboundWord = "in"    // in.survey, in.disposition, in.training, in.form
-	scoreWord   = "score" // score.CYCLE.AGENT
+	scoreWord = "score" // score.CYCLE.AGENT
 )
 
 // private are the subjects that wallboards neither get nor see others ask.
@@ -80,6 +81,9 @@ func (s Subjects) QueryKPI() string { return s.join(queryWord, kpiWord) }
 
 // QueryContacts answers a ContactsRequest with a ContactsAnswer.
 func (s Subjects) QueryContacts() string { return s.join(queryWord, contactsWord) }
+
+// Inbound takes facts of a kind.
+func (s Subjects) Inbound(kind string) string { return s.join(inboundWord, kind) }
 
 // Rollup is where what was counted of a row in an interval is published.
 func (s Subjects) Rollup(k metrics.Key) string {
