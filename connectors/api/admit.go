@@ -89,6 +89,7 @@ func (s *Service) visit(sw, id string, at metrics.Millis) (c metrics.Contact, th
 		look(p.Contacts)
 	}
 	look(recent)
+	c.Agent = s.cfg.Intake.called(&c)
 	return c, there, nil
 }
 

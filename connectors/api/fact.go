@@ -105,18 +105,18 @@ func (m *Fact) fact(kind metrics.FactKind) (*metrics.Fact, error) {
 		f.Disposition = &metrics.Disposition{Code: d.Code, Case: d.Case, Due: r.moment("due", d.Due), Done: r.moment("done", d.Done)}
 	}
 	if t := m.Training; t != nil {
-		f.Training = &metrics.Training{Course: t.Course, Passed: there(&r, "passed", t.Passed)}
+		f.Training = &metrics.Training{Course: t.Course, Passed: required(&r, "passed", t.Passed)}
 		if t.Points != nil || t.Of != nil {
-			f.Training.Points, f.Training.Of = there(&r, "points", t.Points), there(&r, "of", t.Of)
+			f.Training.Points, f.Training.Of = required(&r, "points", t.Points), required(&r, "of", t.Of)
 		}
 	}
 	if g := m.Form; g != nil {
-		f.Form = &metrics.Form{ID: g.ID, Rater: g.Rater, Points: there(&r, "points", g.Points), Of: there(&r, "of", g.Of), Critical: g.Critical}
+		f.Form = &metrics.Form{ID: g.ID, Rater: g.Rater, Points: required(&r, "points", g.Points), Of: required(&r, "of", g.Of), Critical: g.Critical}
 		for i, s := range g.Sections {
 			section := metrics.Section{ID: s.ID, NA: s.NA}
 			if !s.NA || s.Points != nil || s.Of != nil {
 				r.in = fmt.Sprintf("section %d: ", i+1)
-				section.Points, section.Of = there(&r, "points", s.Points), there(&r, "of", s.Of)
+				section.Points, section.Of = required(&r, "points", s.Points), required(&r, "of", s.Of)
 			}
 			f.Form.Sections = append(f.Form.Sections, section)
 		}
@@ -144,7 +144,7 @@ func (r *factReader) moment(field, s string) metrics.Millis {
 	return m
 }
 
-func there[T any](r *factReader, field string, p *T) (v T) {
+func required[T any](r *factReader, field string, p *T) (v T) {
 	if p == nil {
 		r.fail("%s is missing", field)
 		return v
