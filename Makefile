@@ -35,6 +35,7 @@ fuzz: ## FUZZTIME each
 	$(GO) test -run '^$$' -fuzz '^FuzzTracker$$' -fuzztime $(FUZZTIME) ./metrics
 	$(GO) test -run '^$$' -fuzz '^FuzzRollup$$' -fuzztime $(FUZZTIME) ./metrics
 	$(GO) test -run '^$$' -fuzz '^FuzzContact$$' -fuzztime $(FUZZTIME) ./metrics
+	$(GO) test -run '^$$' -fuzz '^FuzzFact$$' -fuzztime $(FUZZTIME) ./metrics
 	$(GO) test -run '^$$' -fuzz '^FuzzSpans$$' -fuzztime $(FUZZTIME) ./metrics
 	$(GO) test -run '^$$' -fuzz '^FuzzTranslate$$' -fuzztime $(FUZZTIME) ./connectors/freeswitch
 	$(GO) test -run '^$$' -fuzz '^FuzzJSONCDR$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./connectors/freeswitch/callrecords
@@ -43,6 +44,7 @@ fuzz: ## FUZZTIME each
 	$(GO) test -run '^$$' -fuzz '^FuzzDecode$$' -fuzztime $(FUZZTIME) ./connectors/asterisk/arievent
 	$(GO) test -run '^$$' -fuzz '^FuzzReader$$' -fuzztime $(FUZZTIME) ./connectors/asterisk/ami
 	$(GO) test -run '^$$' -fuzz '^FuzzTranslate$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./connectors/asterisk
+	$(GO) test -run '^$$' -fuzz '^FuzzFactMessage$$' -fuzztime $(FUZZTIME) ./connectors/api
 	$(GO) test -run '^$$' -fuzz '^FuzzRoster$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./cmd/tallyd/config
 	$(GO) test -run '^$$' -fuzz '^FuzzRead$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./connectors/asterisk/queuelog
 	$(GO) test -run '^$$' -fuzz '^FuzzCDR$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./connectors/asterisk/callrecords

@@ -56,6 +56,7 @@ type Counts struct {
 	Rollups  int64 `json:"rollups"`
 	Contacts int64 `json:"contacts"`
 	Seals    int64 `json:"seals"`
+	Facts    int64 `json:"facts"`
 	Other    int64 `json:"other"` // indexes, metadata, what was forgotten
 	Files    int64 `json:"files"`
 }
@@ -68,6 +69,8 @@ func (c *Counts) add(key []byte) {
 		c.Contacts++
 	case sealKey:
 		c.Seals++
+	case factKey:
+		c.Facts++
 	case fileMark:
 		c.Files++
 	default:

@@ -121,11 +121,12 @@ func (v *Snapshot) Contacts(ctx context.Context, q ContactQuery) iter.Seq2[metri
 	}
 }
 
-// wholeContact is an error where the contact of a key may be in a damaged part.
-func (s *Store) wholeContact(own []byte) error {
+// wholeRecord is an error where the record of a key, which begins with a moment, may
+// be in a damaged part.
+func (s *Store) wholeRecord(own []byte) error {
 	k := keyReader{b: own, at: 1}
-	ended := k.number()
-	return s.whole(own[:1], ended, ended+1, func(key []byte) []byte {
+	at := k.number()
+	return s.whole(own[:1], at, at+1, func(key []byte) []byte {
 		if bytes.Compare(key, own) > 0 {
 			return nil
 		}
@@ -143,9 +144,28 @@ func (v *Snapshot) Contact(kind metrics.ContactKind, sw, visit string, joined me
 	return v.contactAt(p.keys(id[1:])[0])
 }
 
+// Visits finds the stays with an id of a switch's, in the order of joining: an id can
+// come back.
+func (v *Snapshot) Visits(sw, visit string) (list []metrics.Contact, err error) {
+	prefix := appendText(appendText([]byte{identityKey}, sw), visit)
+	err = scan(v.txn, prefix, func(item *badger.Item) error {
+		k := keyReader{b: item.Key(), at: len(prefix)}
+		joined := metrics.Millis(k.number())
+		if k.done() != nil {
+			return nil // a call's, which has a mark behind it
+		}
+		c, there, err := v.Contact(metrics.VisitContact, sw, visit, joined)
+		if there {
+			list = append(list, c)
+		}
+		return err
+	})
+	return list, err
+}
+
 // contactAt reads the contact of a key, if there is one.
 func (v *Snapshot) contactAt(own []byte) (c metrics.Contact, there bool, err error) {
-	if err := v.store.wholeContact(own); err != nil {
+	if err := v.store.wholeRecord(own); err != nil {
 		return c, false, err
 	}
 	item, err := v.txn.Get(own)
@@ -219,7 +239,7 @@ func (v *Snapshot) contact(item *badger.Item, n int) (c metrics.Contact, err err
 	key := item.Key()
 	if key[0] != contactKey {
 		own := append([]byte{contactKey}, key[n:]...)
-		if err := v.store.wholeContact(own); err != nil {
+		if err := v.store.wholeRecord(own); err != nil {
 			return c, err
 		}
 		if item, err = v.txn.Get(own); err != nil {

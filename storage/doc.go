@@ -1,6 +1,7 @@
 // Package storage knows what must not be forgotten: the rollups of closed
-// intervals, the contact records that are their evidence, and how long each is
-// kept. It keeps them in Badger, in one folder of one process.
+// intervals, the contact records that are their evidence, the facts that others
+// tell, and how long each is kept. It keeps them in Badger, in one folder of one
+// process.
 //
 // It must not know where a sealed interval came from, what a counter means, who
 // may ask, or what time it is: intervals and moments come in with the records,
@@ -8,8 +9,8 @@
 //
 // What holds whenever the process or the machine dies:
 //
-//   - PutSealed that returned nil is on the disk, whole.
-//   - PutSealed that did not return is there whole or not at all.
+//   - What PutSealed or PutFact returned nil for is on the disk, whole.
+//   - What they did not return for is there whole or not at all.
 //   - No interval is ever read in part, be it half written or half deleted.
 //   - What a damaged file held is an error to whoever asks for it, never a
 //     smaller number; the rest stays readable, and storing goes on.

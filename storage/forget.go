@@ -17,7 +17,8 @@ import (
 
 // Forgetting takes the person out of the records and leaves the numbers as they
 // are: of a caller, contacts lose what tells who called; of an agent, contacts
-// and rollups carry another name. It goes in steps that a crash cannot tear:
+// and rollups carry another name, and facts go, as do the name of who rated in
+// those of others. It goes in steps that a crash cannot tear:
 //
 //  1. Who is to be forgotten is written down as the metadata "forgetting".
 //  2. The records are changed, some at a time, and with each step, in the same
@@ -46,7 +47,11 @@ type Forgetting struct {
 
 	Contacts int `json:"contacts"` // changed by now
 	Rollups  int `json:"rollups"`
+	Facts    int `json:"facts,omitempty"` // deleted by now, or changed
 }
+
+// records is how many were changed or deleted by now.
+func (f *Forgetting) records() int { return f.Contacts + f.Rollups + f.Facts }
 
 // Forgotten tells of a forgetting that was done.
 type Forgotten struct {
@@ -56,6 +61,7 @@ type Forgotten struct {
 	By       string         `json:"by"` // who asked for it
 	Contacts int            `json:"contacts"`
 	Rollups  int            `json:"rollups"`
+	Facts    int            `json:"facts,omitempty"` // deleted, or of others whom the agent rated
 	// Name is what stands for a forgotten agent.
 	Name string `json:"name,omitempty"`
 }
@@ -97,7 +103,7 @@ func (s *Store) Forget(ctx context.Context, f Forgetting) (Forgotten, error) {
 	default:
 		return Forgotten{}, fmt.Errorf("whom to forget is not told: kind %q, %d hashes, agent %q", f.Kind, len(f.Hashes), f.Agent)
 	}
-	f.Contacts, f.Rollups = 0, 0
+	f.Contacts, f.Rollups, f.Facts = 0, 0, 0
 	s.forgetting.Lock()
 	defer s.forgetting.Unlock()
 	if err := s.finishForgetting(ctx); err != nil {
@@ -187,15 +193,15 @@ func (s *Store) forget(ctx context.Context, f *Forgetting) (Forgotten, error) {
 		pass = s.forgetAgent
 	}
 	for { // until nothing is left that came in meanwhile
-		changed := f.Contacts + f.Rollups
+		changed := f.records()
 		if err := pass(ctx, f); err != nil {
 			return Forgotten{}, fmt.Errorf("the forgetting goes on when the folder is opened again: %w", err)
 		}
-		if f.Contacts+f.Rollups == changed {
+		if f.records() == changed {
 			break
 		}
 	}
-	if f.Contacts+f.Rollups == 0 {
+	if f.records() == 0 {
 		if err := s.clearable(); err != nil {
 			return Forgotten{}, err
 		}
@@ -207,7 +213,7 @@ func (s *Store) forget(ctx context.Context, f *Forgetting) (Forgotten, error) {
 
 // record ends a forgetting.
 func (s *Store) record(ctx context.Context, f *Forgetting) (Forgotten, error) {
-	done := Forgotten{Number: 1, Kind: f.Kind, At: f.At, By: f.By, Contacts: f.Contacts, Rollups: f.Rollups, Name: f.Name}
+	done := Forgotten{Number: 1, Kind: f.Kind, At: f.At, By: f.By, Contacts: f.Contacts, Rollups: f.Rollups, Facts: f.Facts, Name: f.Name}
 	earlier, err := s.Forgotten(ctx)
 	if err != nil {
 		return Forgotten{}, err

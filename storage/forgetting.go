@@ -173,6 +173,9 @@ func (s *Store) forgetAgent(ctx context.Context, f *Forgetting) error {
 	if err := s.forgetRollups(ctx, f); err != nil {
 		return err
 	}
+	if err := s.forgetFacts(ctx, f); err != nil {
+		return err
+	}
 	return s.forgetEvidence(ctx, f)
 }
 
@@ -230,6 +233,46 @@ func (s *Store) forgetRollups(ctx context.Context, f *Forgetting) error {
 		}
 	}
 	return nil
+}
+
+// forgetFacts deletes an agent's facts, and takes the agent's name out of the forms
+// in which it stands as the rater of others.
+func (s *Store) forgetFacts(ctx context.Context, f *Forgetting) error {
+	index := factsOfAgent(f.Agent)
+	err := s.steps(ctx, f, index, func(item *badger.Item) ([]change, error) {
+		p, err := parseFactPlace(item.Key(), len(index))
+		if err != nil {
+			return nil, err
+		}
+		list := []change{{key: item.KeyCopy(nil)}}
+		err = s.db.View(func(txn *badger.Txn) error {
+			fact, there, err := readFact(txn, factRecord(p))
+			if there && fact.Agent == f.Agent {
+				f.Facts++
+				for _, k := range factKeys(&fact) {
+					list = append(list, change{key: k})
+				}
+			}
+			return err
+		})
+		return list, err
+	})
+	if err != nil {
+		return err
+	}
+	return s.steps(ctx, f, []byte{factKey}, func(item *badger.Item) ([]change, error) {
+		var fact metrics.Fact
+		if err := item.Value(fact.UnmarshalBinary); err != nil {
+			return nil, fmt.Errorf("fact %q: %w", item.Key(), err)
+		}
+		if fact.Kind != metrics.FormFact || fact.Form.Rater != f.Agent {
+			return nil, nil
+		}
+		f.Facts++
+		fact.Form.Rater = f.Name
+		b, err := fact.AppendBinary(nil)
+		return []change{{item.KeyCopy(nil), b}}, err
+	})
 }
 
 // steps calls f for every record with a prefix and makes the changes that it

@@ -84,6 +84,26 @@ func formatContents() []*metrics.Sealed {
 	return append(puts, late)
 }
 
+// factsFormat is the format from which on the folder has facts.
+const factsFormat = 5
+
+// formatFacts are the facts that the folder was given; the first is past its time.
+func formatFacts() []metrics.Fact {
+	first := formatContents()[0].Interval
+	csat, resolved := 4, true
+	return []metrics.Fact{
+		{Kind: metrics.SurveyFact, ID: "0", At: first.Start(), Agent: "1001@default", Survey: &metrics.Survey{CSAT: &csat}},
+		{Kind: metrics.SurveyFact, ID: "1", At: first.End(), Agent: "1001@default", Contact: "fs1-1-0", Switch: "fs1",
+			Survey: &metrics.Survey{CSAT: &csat, Resolved: &resolved}},
+		{Kind: metrics.DispositionFact, ID: "1", At: first.End(), Agent: "Local/1006@agents/n",
+			Disposition: &metrics.Disposition{Code: "退款", Case: "C-1", Due: first.End() + 86_400_000, Done: first.End()}},
+		{Kind: metrics.TrainingFact, ID: "c1/1001", At: first.End() + 1, Agent: "1001@default",
+			Training: &metrics.Training{Course: "c1", Passed: true, Points: 8, Of: 10}},
+		{Kind: metrics.FormFact, ID: "qa-7", At: first.End() + 2, Agent: "1001@default", Form: &metrics.Form{ID: "qa", Rater: "s1", Points: 87, Of: 100,
+			Critical: true, Sections: []metrics.Section{{ID: "greeting", Points: 7, Of: 10}, {ID: "sale", NA: true}}}},
+	}
+}
+
 // formatLimits are the limits of retention that the folder was given.
 func formatLimits() (rollups metrics.Interval, contacts metrics.Millis) {
 	first := formatContents()[0].Interval
@@ -103,11 +123,13 @@ func TestFormats(t *testing.T) {
 			unpackFolder(t, filepath.Join(formatsFolder, fmt.Sprintf("format%d.tar.gz", format)), dir)
 			s := open(t, Config{Dir: dir, ReadOnly: true})
 			checkFormat(t, s)
+			checkFacts(t, s, format)
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
 			}
 			s = open(t, Config{Dir: dir})
 			checkFormat(t, s)
+			checkFacts(t, s, format)
 			goOn(t, s)
 
 			restored := filepath.Join(t.TempDir(), "restored")
@@ -116,6 +138,7 @@ func TestFormats(t *testing.T) {
 			}
 			s = open(t, Config{Dir: restored})
 			checkFormat(t, s)
+			checkFacts(t, s, format)
 			goOn(t, s)
 		})
 	}
@@ -163,7 +186,28 @@ func checkFormat(t *testing.T, s *Store) {
 	}
 }
 
-// goOn writes to an old folder: a correction of what it has, a known contact.
+// checkFacts compares the facts with those that the folder was given.
+func checkFacts(t *testing.T, s *Store, format int) {
+	t.Helper()
+	want := formatFacts()[1:]
+	if format < factsFormat {
+		want = nil
+	}
+	for _, agent := range []string{"", "1001@default"} {
+		var of []metrics.Fact
+		for _, f := range want {
+			if agent == "" || f.Agent == agent {
+				of = append(of, f)
+			}
+		}
+		if got := collectAll(t, s.Facts(t.Context(), FactQuery{Agent: agent})); !reflect.DeepEqual(got, of) {
+			t.Errorf("facts of %q are\n%+v, want\n%+v", agent, got, of)
+		}
+	}
+}
+
+// goOn writes to an old folder: a correction of what it has, a known contact, a
+// fact that it may have.
 func goOn(t *testing.T, s *Store) {
 	t.Helper()
 	ctx := context.Background()
@@ -182,6 +226,13 @@ func goOn(t *testing.T, s *Store) {
 	if !reflect.DeepEqual(contacts, last.Contacts) {
 		t.Errorf("contacts told again are\n%+v, want\n%+v", contacts, last.Contacts)
 	}
+	f := formatFacts()[1]
+	if _, err := s.PutFact(&f); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := s.PutFact(&f); !again || err != nil {
+		t.Errorf("a fact told again is known: %v, error %v", again, err)
+	}
 }
 
 func writeFormat(t *testing.T, file string) {
@@ -190,6 +241,11 @@ func writeFormat(t *testing.T, file string) {
 	s := open(t, Config{Dir: dir})
 	for _, p := range formatContents() {
 		if err := s.PutSealed(p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, f := range formatFacts() {
+		if _, err := s.PutFact(&f); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"tallyd/metrics"
 )
 
-// The layout of the keys, format 4. The first byte is the kind of record:
+// The layout of the keys, format 5. The first byte is the kind of record:
 //
 //	m name                                             metadata
 //	s interval switch revision                         one PutSealed: what it brought
@@ -25,19 +25,22 @@ import (
 //	h switch                                           the number of the latest Sealed that is stored
 //	f number                                           a forgetting that was done, see forget.go
 //	u number [part]                                    what others are to be told of, see outbox.go
+//	x at kind id                                       fact, see facts.go
+//	y agent at kind id                                 fact by agent (no value)
+//	z kind id                                          when that fact was: its own key follows from it
 //
 // The contact of a call outside the queues has the letter c behind joined: a leg's
 // id can be a visit's too.
 //
 // Format 1 had no t, o, h and f, and contacts of version 1; format 2 no l and n, and
-// contacts of version 2, format 3 no u and no parts. What an older program stored is listed by leg and caller when
-// the folder is first opened for writing.
+// contacts of version 2, format 3 no u and no parts, format 4 no x, y and z. What an older program stored is listed by
+// leg and caller when the folder is first opened for writing.
 //
 // Lists are cut into parts that a block of a table holds: Badger takes three times
 // the memory for larger values. Part is two bytes, big-endian, and left out of the
 // first one.
 //
-// Interval, ended and joined are eight bytes, big-endian, the sign bit flipped;
+// Interval, ended, joined and at are eight bytes, big-endian, the sign bit flipped;
 // kind is one byte, hash 16, and revision four, big-endian. Texts are escaped so that they
 // end by themselves and sort as their bytes do: 00 is written 00 ff, the end 00 01.
 //
@@ -45,23 +48,26 @@ import (
 // agent's month skips from interval to interval (rollups.go). Kind, name and
 // second come before switch and revision: what is added up lies side by side.
 const (
-	metaKey      = 'm'
-	sealKey      = 's'
-	rollupKey    = 'r'
-	contactKey   = 'c'
-	byAgentKey   = 'a'
-	byQueueKey   = 'q'
-	byLegKey     = 'l'
-	byCallerKey  = 'n'
-	staysKey     = 'k'
-	identityKey  = 'i'
-	stagedKey    = 'p'
-	spansKey     = 't'
-	openKey      = 'o'
-	handedKey    = 'h'
-	forgottenKey = 'f'
-	outboxKey    = 'u'
-	formatNumber = 4
+	metaKey         = 'm'
+	sealKey         = 's'
+	rollupKey       = 'r'
+	contactKey      = 'c'
+	byAgentKey      = 'a'
+	byQueueKey      = 'q'
+	byLegKey        = 'l'
+	byCallerKey     = 'n'
+	staysKey        = 'k'
+	identityKey     = 'i'
+	stagedKey       = 'p'
+	spansKey        = 't'
+	openKey         = 'o'
+	handedKey       = 'h'
+	forgottenKey    = 'f'
+	outboxKey       = 'u'
+	factKey         = 'x'
+	factByAgentKey  = 'y'
+	factIdentityKey = 'z'
+	formatNumber    = 5
 )
 
 // The names of the metadata.

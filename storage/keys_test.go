@@ -29,6 +29,8 @@ func TestKeyOrder(t *testing.T) {
 	call := &metrics.Contact{Kind: metrics.CallContact, Switch: "fs1", Visit: "7f-1", Leg: "7f-1", Agent: "1001@default", Joined: 1000, Ended: 2000,
 		Hash: [16]byte([]byte("0123456789abcdef"))}
 	routed := &metrics.Contact{Switch: "fs1", Visit: "7f-1", Leg: "7f", Queue: "support", Joined: 1000, Ended: 2000, Hash: call.Hash}
+	survey := &metrics.Fact{Kind: metrics.SurveyFact, ID: "m-1", At: 1000, Agent: "1001@default"}
+	form := &metrics.Fact{Kind: metrics.FormFact, ID: "m-1", At: 1000, Agent: "1001@default"}
 	keys := []struct {
 		name string
 		key  []byte
@@ -71,6 +73,14 @@ func TestKeyOrder(t *testing.T) {
 		{"outbox", outboxRecord(1)},
 		{"outbox, next part", appendPart(outboxRecord(1), 1)},
 		{"outbox, next", outboxRecord(256)},
+		{"fact", factKeys(survey)[0]},
+		{"fact, longer id", factRecord(FactPlace{1000, metrics.SurveyFact, "m-10"})},
+		{"fact, other kind", factKeys(form)[0]},
+		{"fact, later", factRecord(FactPlace{1001, metrics.SurveyFact, "m-0"})},
+		{"fact by agent", factKeys(survey)[1]},
+		{"fact by agent, form", factKeys(form)[1]},
+		{"place of a fact", factKeys(survey)[2]},
+		{"place of a form", factKeys(form)[2]},
 	}
 	if !slices.IsSortedFunc(keys, func(a, b struct {
 		name string

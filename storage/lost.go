@@ -42,7 +42,8 @@ func (l lostSpan) String() string {
 }
 
 var kindNames = map[byte]string{rollupKey: "rollups", sealKey: "seals", contactKey: "contacts", byAgentKey: "contacts by agent",
-	byQueueKey: "contacts by queue", byLegKey: "visits by leg", byCallerKey: "contacts by caller", staysKey: "visits by caller", identityKey: "places of contacts", outboxKey: "what is to be published", metaKey: "metadata"}
+	byQueueKey: "contacts by queue", byLegKey: "visits by leg", byCallerKey: "contacts by caller", staysKey: "visits by caller", identityKey: "places of contacts", outboxKey: "what is to be published", metaKey: "metadata",
+	factKey: "facts", factByAgentKey: "facts by agent", factIdentityKey: "places of facts"}
 
 // momentOf is the moment that a key leads with, "" where it leads with none.
 func momentOf(key []byte) string {
@@ -53,7 +54,7 @@ func momentOf(key []byte) string {
 	switch key[0] {
 	case rollupKey, sealKey:
 		return metrics.Interval(k.number()).Start().Time().Format("2006-01-02T15:04Z")
-	case contactKey:
+	case contactKey, factKey:
 		return metrics.Millis(k.number()).Time().Format("2006-01-02T15:04:05Z")
 	}
 	return ""

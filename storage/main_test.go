@@ -28,6 +28,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(forgetDir); dir != "" {
 		os.Exit(forgetUntilKilled(dir))
 	}
+	if dir := os.Getenv(factDir); dir != "" {
+		os.Exit(unacknowledged(dir))
+	}
 	if dir := os.Getenv(openDir); dir != "" {
 		_, err := Open(context.Background(), Config{Dir: dir})
 		fmt.Print(err)

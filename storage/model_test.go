@@ -189,6 +189,7 @@ func (m *model) check(t *rapid.T, s *Store) {
 	}
 	m.checkPages(t, s, cq)
 	m.checkPath(t, s, drawName(t, "leg's switch"), drawName(t, "leg"))
+	m.checkVisits(t, s, drawName(t, "visit's switch"), drawName(t, "visit"))
 	m.checkCallers(t, s)
 }
 
@@ -233,6 +234,28 @@ func (m *model) checkPath(t *rapid.T, s *Store, sw, leg string) {
 	}
 	if !slices.Equal(got, want) {
 		t.Fatalf("leg %q of %q went %+v, want %+v", leg, sw, got, want)
+	}
+}
+
+func (m *model) checkVisits(t *rapid.T, s *Store, sw, visit string) {
+	v, err := s.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	got, err := v.Visits(sw, visit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []metrics.Contact
+	for _, c := range m.contacts(ContactQuery{From: math.MinInt64, Switch: sw}) {
+		if c.Switch == sw && c.Visit == visit {
+			want = append(want, c)
+		}
+	}
+	slices.SortFunc(want, func(a, b metrics.Contact) int { return cmp.Compare(a.Joined, b.Joined) })
+	if !reflect.DeepEqual(got, want) {
+		t.Fatalf("visits %q of %q are\n%+v, want\n%+v", visit, sw, got, want)
 	}
 }
 

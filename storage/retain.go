@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -15,10 +14,10 @@ import (
 // PutSealed gets its turn.
 const retainBatch = 2048
 
-// Retain deletes the rollups of intervals before rollupsBefore and the contacts
-// that ended before contactsBefore, and tells how many. The limits are written
-// down first: from then on nothing older is shown, so that an interval
-// disappears as a whole however long its deletion takes, and whatever
+// Retain deletes the rollups of intervals before rollupsBefore, with the facts of
+// then, and the contacts that ended before contactsBefore, and tells how many. The
+// limits are written down first: from then on nothing older is shown, so that an
+// interval disappears as a whole however long its deletion takes, and whatever
 // interrupts it. The next call deletes what is left.
 func (s *Store) Retain(ctx context.Context, rollupsBefore metrics.Interval, contactsBefore metrics.Millis) (deleted int, err error) {
 	if err := s.raise(metaRollupsFrom, int64(rollupsBefore)); err != nil {
@@ -36,6 +35,7 @@ func (s *Store) Retain(ctx context.Context, rollupsBefore metrics.Interval, cont
 		{sealKey, intervalPrefix(sealKey, rollupsBefore), 0},
 		{spansKey, intervalPrefix(spansKey, metrics.IntervalOf(contactsBefore)), 0},
 		{contactKey, appendNumber([]byte{contactKey}, int64(contactsBefore)), 1},
+		{factKey, appendNumber([]byte{factKey}, int64(rollupsBefore.Start())), 1},
 	} {
 		n, err := s.deleteUntil(ctx, span.kind, span.until)
 		deleted += n * span.count
@@ -108,12 +108,7 @@ func (s *Store) deleteBatch(kind byte, at, until []byte) (n int, next []byte, er
 				return nil
 			}
 			n++
-			if kind != contactKey {
-				list = append(list, change{key: bytes.Clone(key)})
-				size += len(key)
-				continue
-			}
-			keys, err := contactKeys(it.Item())
+			keys, err := allKeys(it.Item())
 			if err != nil {
 				return err
 			}
@@ -133,12 +128,22 @@ func (s *Store) deleteBatch(kind byte, at, until []byte) (n int, next []byte, er
 	return n, next, nil
 }
 
-// contactKeys are all keys of a stored contact, which go in one transaction.
-func contactKeys(item *badger.Item) ([][]byte, error) {
-	var c metrics.Contact
-	if err := item.Value(c.UnmarshalBinary); err != nil {
-		return nil, fmt.Errorf("contact %q: %w", item.Key(), err)
+// allKeys are all keys of a stored record, which go in one transaction.
+func allKeys(item *badger.Item) ([][]byte, error) {
+	switch item.Key()[0] {
+	case contactKey:
+		var c metrics.Contact
+		if err := item.Value(c.UnmarshalBinary); err != nil {
+			return nil, fmt.Errorf("contact %q: %w", item.Key(), err)
+		}
+		id := identityRecord(&c)
+		return append(placeOf(&c).keys(id[1:]), id), nil
+	case factKey:
+		var f metrics.Fact
+		if err := item.Value(f.UnmarshalBinary); err != nil {
+			return nil, fmt.Errorf("fact %q: %w", item.Key(), err)
+		}
+		return factKeys(&f), nil
 	}
-	id := identityRecord(&c)
-	return slices.Concat(placeOf(&c).keys(id[1:]), [][]byte{id}), nil
+	return [][]byte{item.KeyCopy(nil)}, nil
 }

@@ -132,6 +132,11 @@ func (s *Store) Contacts(ctx context.Context, q ContactQuery) iter.Seq2[metrics.
 	return each(s, func(v *Snapshot) iter.Seq2[metrics.Contact, error] { return v.Contacts(ctx, q) })
 }
 
+// Facts is Snapshot.Facts of the moment at which the reading begins.
+func (s *Store) Facts(ctx context.Context, q FactQuery) iter.Seq2[metrics.Fact, error] {
+	return each(s, func(v *Snapshot) iter.Seq2[metrics.Fact, error] { return v.Facts(ctx, q) })
+}
+
 // Seals is Snapshot.Seals of the moment at which the reading begins.
 func (s *Store) Seals(ctx context.Context, from, to metrics.Interval) iter.Seq2[Seal, error] {
 	return each(s, func(v *Snapshot) iter.Seq2[Seal, error] { return v.Seals(ctx, from, to) })

@@ -13,7 +13,7 @@ import (
 type Usage struct {
 	Rollups  int64 // with their seals
 	Contacts int64 // with their indexes
-	Other    int64 // damaged files, lists
+	Other    int64 // damaged files, lists, facts
 	Log      int64 // what is in no table yet
 }
 

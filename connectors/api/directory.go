@@ -93,6 +93,15 @@ func (s *Service) names(kind metrics.RowKind) []string {
 	return out
 }
 
+// counted tells whether a switch has named an agent.
+func (s *Service) counted(agent string) bool {
+	s.directory.refresh(s.cfg.Sources)
+	s.directory.mu.RLock()
+	defer s.directory.mu.RUnlock()
+	_, there := s.directory.agents.index[agent]
+	return there
+}
+
 func sortedKeys[V any](m map[metrics.Key]V) []metrics.Key {
 	return slices.SortedFunc(maps.Keys(m), compareKeys)
 }

@@ -1,6 +1,7 @@
 // Package api is the one query service: what can be asked of the daemon, and
 // what the answers look like. The bus, the web pages and the commands ask it and
-// add nothing of their own, so that they can never disagree.
+// add nothing of their own, so that they can never disagree. What others tell of
+// agents' work comes in here too, and is believed where it can be so.
 //
 // It knows the trackers of all switches, the store behind them, and how the
 // three places where a count can be at any moment (an open window, on its way to

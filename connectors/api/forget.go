@@ -27,6 +27,29 @@ func (in *Intake) forget(f storage.Forgetting) (undo func()) {
 	}
 }
 
+// forgot tells whether an agent was forgotten after a moment of somebody else's
+// clock, in this run.
+func (in *Intake) forgot(agent string, at metrics.Millis) bool {
+	at -= metrics.Millis(clocksDiffer.Milliseconds())
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return slices.ContainsFunc(in.forgotten, func(f *storage.Forgetting) bool {
+		return f.Kind == ForgetAgent && f.Agent == agent && at <= f.At
+	})
+}
+
+// called is what a contact's agent is called in the store, or will be: a tracker
+// that has the contact was not told of a forgetting.
+func (in *Intake) called(c *metrics.Contact) string {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	list := []metrics.Contact{*c}
+	for _, f := range in.forgotten {
+		list = forgetContacts(list, f)
+	}
+	return list[0].Agent
+}
+
 // forgetIn is a sealed interval without somebody. It copies what it changes:
 // watchers have the interval too.
 func forgetIn(s *metrics.Sealed, f *storage.Forgetting) *metrics.Sealed {

@@ -37,11 +37,12 @@ type Forgotten struct {
 	By       string `json:"by"`
 	Contacts int    `json:"contacts"` // that were changed
 	Rollups  int    `json:"rollups"`
+	Facts    int    `json:"facts"`          // that were deleted, or changed where the agent rated others
 	Name     string `json:"name,omitempty"` // which stands for the agent now
 }
 
 func forgottenOf(f storage.Forgotten) Forgotten {
-	return Forgotten{Number: f.Number, Kind: f.Kind, At: Moment(f.At), By: f.By, Contacts: f.Contacts, Rollups: f.Rollups, Name: f.Name}
+	return Forgotten{Number: f.Number, Kind: f.Kind, At: Moment(f.At), By: f.By, Contacts: f.Contacts, Rollups: f.Rollups, Facts: f.Facts, Name: f.Name}
 }
 
 // Forget takes a caller or an agent out of what is stored, and out of what will

@@ -42,6 +42,10 @@ var subjectsDescribed = []described{
 	{"snapshotOfQueues", "snapshot.queues", "all queues' present states, in pages", pageRequest{}, api.Roster{}, ""},
 	{"queryKPI", "query.kpi", "figures of queues, agents, teams, roles or the site over any span", KPIRequest{}, KPIAnswer{}, "tally.v1.main.query.kpi"},
 	{"queryContacts", "query.contacts", "what became of single callers, a page at a time", ContactsRequest{}, ContactsAnswer{}, "tally.v1.main.query.contacts"},
+	{"survey", "in.survey", "what a caller said of a contact; answered when it is on the disk", api.Fact{}, FactStored{}, "tally.v1.main.in.survey"},
+	{"disposition", "in.disposition", "what became of a caller's concern; answered when it is on the disk", api.Fact{}, FactStored{}, "tally.v1.main.in.disposition"},
+	{"training", "in.training", "a course that an agent took; answered when it is on the disk", api.Fact{}, FactStored{}, "tally.v1.main.in.training"},
+	{"form", "in.form", "a quality form about an agent; answered when it is on the disk", api.Fact{}, FactStored{}, "tally.v1.main.in.form"},
 	{"queryRoster", "query.roster", "who is who at a moment", RosterRequest{}, RosterAnswer{}, "tally.v1.main.query.roster"},
 }
 

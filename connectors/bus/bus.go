@@ -130,6 +130,10 @@ func (b *Bus) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	facts, err := b.takeFacts(nc)
+	if err != nil {
+		return err
+	}
 	if nc.IsConnected() {
 		// Whoever asks from now on is answered: the server knows of it.
 		flushing, done := context.WithTimeout(ctx, readyWithin)
@@ -148,6 +152,7 @@ func (b *Bus) Run(ctx context.Context) error {
 	if b.gate != nil && b.cfg.Service.Stores() {
 		running.Go(func() { (&readers{b, nc}).run(ctx) })
 	}
+	running.Go(func() { facts.run(ctx) })
 	<-ctx.Done()
 	running.Wait()
 	_ = asked.Stop() // the connection goes anyway

@@ -7,11 +7,16 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"tallyd/connectors/api"
 	"tallyd/metrics"
+	"tallyd/metrics/roster"
 	"tallyd/storage"
 )
 
@@ -170,7 +175,41 @@ func messages(t *testing.T) []example {
 	}
 	m, err := b.answerRoster(context.Background(), view, request{subject: s.QueryRoster()})
 	out = append(out, exampleOf(t, s.QueryRoster(), m, err))
-	return append(out, recordExamples(t, contacts)...)
+	return slices.Concat(out, recordExamples(t, contacts), inboundExamples(t, contacts))
+}
+
+// inboundExamples sends facts about an agent of the roster, and about who answered a
+// contact that is stored.
+func inboundExamples(t *testing.T, sealed *metrics.Sealed) (out []example) {
+	store, err := storage.Open(t.Context(), storage.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if err := store.PutSealed(sealed); err != nil {
+		t.Fatal(err)
+	}
+	people := roster.New(time.UTC, nil, nil, []roster.Agent{{ID: "1001@default"}})
+	b, err := New(Config{Listen: "127.0.0.1:0", Service: api.New(api.Config{Site: "main", Store: store,
+		Roster: func() *roster.Roster { return people }, Now: func() time.Time { return sealed.Interval.End().Time() }})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := newInbound(b)
+	for _, x := range []struct{ kind, of, body string }{
+		{"survey", "", `{"id":"s-4711","at":"2026-10-01T09:03:20Z","contact":"6d2c4f0e-31","switch":"fs1","survey":{"csat":5,"nps":9,"resolved":true}}`},
+		{"survey", " again", `{"id":"s-4711","at":"2026-10-01T09:03:20Z","contact":"6d2c4f0e-31","switch":"fs1","survey":{"csat":5,"nps":9,"resolved":true}}`},
+		{"disposition", "", `{"id":"crm-88","at":"2026-10-01T09:04:00Z","agent":"1001@default","disposition":{"code":"refund","case":"C-2026-17","due":"2026-10-03T09:00:00Z","done":"2026-10-01T09:04:00Z"}}`},
+		{"training", "", `{"id":"lms-1001-c1","at":"2026-09-28T14:00:00+08:00","agent":"1001@default","training":{"course":"c1","passed":true,"points":18,"of":20}}`},
+		{"form", "", `{"id":"qa-2026-10-01-7","at":"2026-10-01T09:05:00Z","agent":"1001@default","contact":"6d2c4f0e-31","switch":"fs1","form":{"id":"qa","rater":"s1","points":87,"of":100,"sections":[{"id":"greeting","points":10,"of":10},{"id":"solution","points":77,"of":90},{"id":"sale","na":true}]}}`},
+		{"form", " refused", `{"id":"qa-2026-10-01-8","at":"2026-10-01T09:05:00Z","agent":"1007@default","form":{"id":"qa","rater":"s1","points":87,"of":100}}`},
+	} {
+		subject := b.subjects.Inbound(x.kind)
+		name := subject + x.of
+		answer := in.take(t.Context(), &nats.Msg{Subject: subject, Data: []byte(x.body)})
+		out = append(out, example{name + " request", x.body}, exampleOf(t, name, answer, nil))
+	}
+	return out
 }
 
 // recordExamples stores an interval and tells of it.

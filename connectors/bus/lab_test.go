@@ -20,7 +20,14 @@ import (
 	"tallyd/metrics/roster"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain also serves TestInboundKilled, which runs this program as the process that
+// is killed.
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(feedDir); dir != "" {
+		os.Exit(unacknowledged(dir))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // lab is a site with one switch that the test plays, at a clock of its own.
 type lab struct {

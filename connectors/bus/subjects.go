@@ -32,9 +32,10 @@ const (
 	rollupWord  = "rollup"  // rollup.KIND.ID, rollup.KIND.ID.ID, rollup.site
 	contactWord = "contact" // contact.ID
 
+	inboundWord = "in" // in.survey, in.disposition, in.training, in.form: what others tell
+
 	// Reserved.
-	inboundWord = "in"    // in.survey, in.disposition, in.training, in.form
-	scoreWord   = "score" // score.CYCLE.AGENT
+	scoreWord = "score" // score.CYCLE.AGENT
 )
 
 // Subjects are the subjects of one site.
@@ -79,6 +80,9 @@ func (s Subjects) QueryContacts() string { return s.join(queryWord, contactsWord
 
 // QueryRoster answers a RosterRequest with a RosterAnswer.
 func (s Subjects) QueryRoster() string { return s.join(queryWord, rosterWord) }
+
+// Inbound takes facts of a kind.
+func (s Subjects) Inbound(kind string) string { return s.join(inboundWord, kind) }
 
 // Rollup is where what was counted of a row in an interval is published.
 func (s Subjects) Rollup(k metrics.Key) string {
