@@ -17,8 +17,8 @@ import (
 
 // Forgetting takes the person out of the records and leaves the numbers as they
 // are: of a caller, contacts lose what tells who called; of an agent, contacts
-// and rollups carry another name, and facts go, as do the name of who rated in
-// those of others. It goes in steps that a crash cannot tear:
+// and rollups carry another name, facts go, and so does the name in the forms that
+// the agent filled in about others. It goes in steps that a crash cannot tear:
 //
 //  1. Who is to be forgotten is written down as the metadata "forgetting".
 //  2. The records are changed, some at a time, and with each step, in the same
@@ -61,7 +61,7 @@ type Forgotten struct {
 	By       string         `json:"by"` // who asked for it
 	Contacts int            `json:"contacts"`
 	Rollups  int            `json:"rollups"`
-	Facts    int            `json:"facts,omitempty"` // deleted, or of others whom the agent rated
+	Facts    int            `json:"facts,omitempty"` // deleted, or changed where the agent rated others
 	// Name is what stands for a forgotten agent.
 	Name string `json:"name,omitempty"`
 }
