@@ -60,7 +60,7 @@ type NATS struct {
 	URL             string  `yaml:"url"`
 	CredentialsFile string  `yaml:"credentials_file"`
 	Websocket       string  `yaml:"websocket"` // path under the HTTP address; "" for none
-	TLS             TLS     `yaml:"tls"` // of the embedded server
+	TLS             TLS     `yaml:"tls"`       // of the embedded server
 	Streams         Streams `yaml:"streams"`
 }
 
