@@ -107,7 +107,8 @@ func newDaemon(ctx context.Context, cfg *config.Config, simulate bool, log *slog
 	if err := d.closeBooks(key); err != nil {
 		return nil, errors.Join(err, d.store.Close())
 	}
-	d.service = api.New(api.Config{Site: cfg.Site, Zone: zone, Store: d.store, StoreHealth: d.upkeep.health, CallerKey: key, Numbers: numbersOf(cfg.Numbers), Intake: d.intake, Sources: sources,
+	tokens := api.OpenTokens(cfg.Data)
+	d.service = api.New(api.Config{Site: cfg.Site, Zone: zone, Store: d.store, StoreHealth: func() *api.StoreHealth { return d.upkeep.health(d.audit.Err(), tokens.Err()) }, CallerKey: key, Numbers: numbersOf(cfg.Numbers), Intake: d.intake, Sources: sources,
 		People: d.people, Roster: d.who, Audit: d.audit.Note, Queue: settingsOf(cfg.Queues), Group: groupsOf(cfg)})
 	def := config.Default()
 	giveWay := func(listen, usual string) string {
@@ -120,8 +121,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, simulate bool, log *slog
 	if cfg.NATS.URL == "" {
 		listen = giveWay(cfg.NATS.Listen, def.NATS.Listen)
 	}
-	tokens := api.OpenTokens(cfg.Data)
-	d.web = web.New(web.Config{Service: d.service, Tokens: tokens, AsyncAPI: bus.AsyncAPI, Listen: giveWay(cfg.HTTP.Listen, def.HTTP.Listen), Dir: cfg.Data,
+	d.web = web.New(web.Config{Service: d.service, Tokens: tokens, AsyncAPI: bus.AsyncAPI, Bus: func() api.BusHealth { return d.bus.Health() }, Listen: giveWay(cfg.HTTP.Listen, def.HTTP.Listen), Dir: cfg.Data,
 		WebSocket: webSocketPath(cfg), WebSocketTo: func() string { return d.bus.WebSocket() },
 		Certificate: cfg.HTTP.TLS.CertificateFile, Key: cfg.HTTP.TLS.KeyFile, Logger: log})
 	d.bus, err = bus.New(bus.Config{Service: d.service, Tokens: tokens, Listen: listen, Dir: cfg.Data, URL: cfg.NATS.URL,

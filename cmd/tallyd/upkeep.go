@@ -284,8 +284,9 @@ func (u *upkeep) faults() (list []problem) {
 	return list
 }
 
-// health is what others are told.
-func (u *upkeep) health() *api.StoreHealth {
+// health is what others are told of the store; others are what else is wrong in the data
+// folder.
+func (u *upkeep) health(others ...error) *api.StoreHealth {
 	free, _, _ := u.space()
 	rollups, contacts, _ := u.store.Limits()
 	u.mu.Lock()
@@ -299,6 +300,11 @@ func (u *upkeep) health() *api.StoreHealth {
 	}
 	for _, p := range u.problems {
 		h.Problems = append(h.Problems, p.text)
+	}
+	for _, err := range others {
+		if err != nil {
+			h.Problems = append(h.Problems, err.Error())
+		}
 	}
 	return h
 }

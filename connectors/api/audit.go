@@ -117,7 +117,10 @@ func (a *Audit) turn() error {
 func (a *Audit) Err() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.told
+	if a.told == nil {
+		return nil
+	}
+	return fmt.Errorf("the audit log cannot be written, who reads what about people is not noted: %w", a.told)
 }
 
 // Close closes the log.

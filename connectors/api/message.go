@@ -163,6 +163,13 @@ type RecordsHealth struct {
 	Problem string `json:"problem,omitempty"`
 }
 
+// BusHealth is how the bus fares.
+type BusHealth struct {
+	Connected bool // to NATS
+	// Records tells how far the streams are; nil where nothing is stored.
+	Records *RecordsHealth
+}
+
 // Roster is a page of all agents' or queues' present states, in the order of
 // name; More tells that names after the last one are left.
 type Roster struct {

@@ -147,7 +147,10 @@ func (t *Tokens) Err() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.look(t.now())
-	return t.err
+	if t.err == nil {
+		return nil
+	}
+	return fmt.Errorf("the tokens cannot be read, nobody gets in with one: %w", t.err)
 }
 
 // List gives all tokens, in the order of their making.

@@ -60,6 +60,22 @@ type Bus struct {
 	ready  chan struct{} // closed when url is set
 	url    string
 	socket string // where the embedded server takes WebSockets; "" where it does not
+	fares  atomic.Pointer[fares]
+}
+
+// fares is what tells how a running bus fares.
+type fares struct {
+	nc      *nats.Conn
+	records *records
+}
+
+// Health tells how the bus fares; any goroutine may ask.
+func (b *Bus) Health() api.BusHealth {
+	f := b.fares.Load()
+	if f == nil {
+		return api.BusHealth{}
+	}
+	return api.BusHealth{Connected: f.nc.IsConnected(), Records: f.records.health()}
 }
 
 // New checks the configuration. Nothing is opened before Run.
@@ -124,6 +140,7 @@ func (b *Bus) Run(ctx context.Context) error {
 	figures := newFigures(b, nc)
 	defer figures.watch.Close()
 	records := newRecords(b, nc)
+	b.fares.Store(&fares{nc, records})
 	pulse := &pulse{bus: b, nc: nc, records: records}
 	answers := &answers{bus: b, states: states, figures: figures, pulse: pulse}
 	asked, err := b.offer(ctx, nc, append(questionsOf(b), answers.questions()...))

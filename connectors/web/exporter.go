@@ -41,6 +41,9 @@ var (
 	storeProblems = describe("store_problems", "How many things are wrong with the store; /api/v1/health says what.")
 	storePending  = describe("store_pending_intervals", "Closed quarter hours that wait for the disk.")
 
+	natsConnected = describe("nats_connected", "Whether NATS is reached.")
+	natsFailing   = describe("nats_streams_failing", "Whether rollups and contacts wait because the streams do not take them; /api/v1/health says why.")
+
 	agentsIn = describe("agents", "Agents by what they are doing.", "state")
 
 	queueWaiting  = describe("queue_waiting_callers", "Callers who wait.", "queue")
@@ -82,10 +85,9 @@ func counters(of, label string, list ...metrics.Counter) (out []counted) {
 // exporter reads everything when it is asked.
 type exporter struct {
 	service *api.Service
+	bus     func() api.BusHealth
 	agents  bool
 }
-
-func newExporter(s *api.Service, agents bool) *exporter { return &exporter{s, agents} }
 
 // Describe says nothing: what there is depends on who is there.
 func (e *exporter) Describe(chan<- *prometheus.Desc) {}
@@ -95,6 +97,11 @@ func (e *exporter) Collect(out chan<- prometheus.Metric) {
 	x := &export{out}
 	e.switches(x)
 	e.store(x)
+	if e.bus != nil {
+		b := e.bus()
+		x.gauge(natsConnected, of(b.Connected))
+		x.gauge(natsFailing, of(b.Records != nil && b.Records.Problem != ""))
+	}
 	var p api.Present
 	e.service.Look(&p)
 	e.present(x, &p)

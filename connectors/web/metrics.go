@@ -15,7 +15,7 @@ import (
 func (s *Server) metrics() http.Handler {
 	handler := func(agents bool) http.Handler {
 		r := prometheus.NewRegistry()
-		r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newExporter(s.cfg.Service, agents))
+		r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &exporter{s.cfg.Service, s.cfg.Bus, agents})
 		return promhttp.HandlerFor(r, promhttp.HandlerOpts{ErrorLog: complaints{s.cfg.Logger}, ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: 4, DisableCompression: true})
 	}
 	without, with := handler(false), handler(true)

@@ -106,6 +106,11 @@ func (s *Server) registerHealth() {
 	huma.Register(s.api, operation("health", "/health", "How the daemon fares", "Each switch: whether it is connected, what was missed, what cannot be seen; and the store.", api.SeeSite),
 		func(context.Context, *struct{}) (*healthOutput, error) {
 			service := s.cfg.Service
-			return &healthOutput{client.Health{Header: s.header(), Switches: service.Health(), Pending: service.Pending(), Store: service.StoreHealth()}}, nil
+			out := &healthOutput{client.Health{Header: s.header(), Switches: service.Health(), Pending: service.Pending(), Store: service.StoreHealth()}}
+			if s.cfg.Bus != nil {
+				b := s.cfg.Bus()
+				out.Body.NATS = &client.NATSHealth{Connected: b.Connected, Streams: b.Records}
+			}
+			return out, nil
 		})
 }

@@ -45,6 +45,8 @@ type Config struct {
 	Listen string
 	// Dir is the data folder.
 	Dir string
+	// Bus tells how what is published over NATS fares; nil where nothing is.
+	Bus func() api.BusHealth
 	// AsyncAPI describes what is published over NATS.
 	AsyncAPI []byte
 	// WebSocket is the path at which NATS is reached by WebSocket, "" for none, and

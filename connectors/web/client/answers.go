@@ -25,6 +25,14 @@ type Health struct {
 	Switches []api.SwitchHealth `json:"switches"`
 	Pending  int                `json:"pending" doc:"closed quarter hours that wait for the disk"`
 	Store    *api.StoreHealth   `json:"store,omitempty"`
+	NATS     *NATSHealth        `json:"nats,omitempty"`
+}
+
+// NATSHealth is how what is published fares.
+type NATSHealth struct {
+	Connected bool `json:"connected"`
+	// Streams tells how far the streams of rollups and contacts are.
+	Streams *api.RecordsHealth `json:"streams,omitempty"`
 }
 
 // Alive tells that the daemon lives; what is shown is old if none comes for 15 s.
