@@ -164,7 +164,7 @@ func (t *tableFile) replace(dir string, d *damage) error {
 		return err
 	}
 	// The same name on the same level: the list of tables stays as it is.
-	return writeFile(filepath.Join(dir, t.name), content)
+	return WriteFile(filepath.Join(dir, t.name), content)
 }
 
 // freeName is the name of a note that is not there yet: Badger may use a file's
@@ -192,7 +192,7 @@ func (d *damage) write() error {
 	if err != nil {
 		return err
 	}
-	return writeFile(d.note, append(b, '\n'))
+	return WriteFile(d.note, append(b, '\n'))
 }
 
 func readNotes(dir string) (list []damage, err error) {

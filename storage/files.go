@@ -6,8 +6,9 @@ import (
 	"path/filepath"
 )
 
-// writeFile writes a file whole or not at all, and so that it outlasts a crash.
-func writeFile(name string, content []byte) error {
+// WriteFile writes a file that only its owner reads, whole or not at all, and so that
+// it outlasts a crash.
+func WriteFile(name string, content []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(name), "new-*") // 0600
 	if err != nil {
 		return err

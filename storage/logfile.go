@@ -202,7 +202,7 @@ func (d *damage) keepLog(dir, file string, content []byte, end int) error {
 	}
 	d.note = freeName(aside, strings.TrimSuffix(d.File, filepath.Ext(d.File)))
 	d.Kept = strings.TrimSuffix(filepath.Base(d.note), noteSuffix) + filepath.Ext(file)
-	if err := writeFile(filepath.Join(aside, d.Kept), content); err != nil {
+	if err := WriteFile(filepath.Join(aside, d.Kept), content); err != nil {
 		return err
 	}
 	if err := d.write(); err != nil {

@@ -105,7 +105,7 @@ func restoreNotes(dir string, files map[string][]byte) error {
 		if err := os.MkdirAll(filepath.Join(dir, damagedFolder), 0o700); err != nil {
 			return err
 		}
-		if err := writeFile(filepath.Join(dir, damagedFolder, note), files[name]); err != nil {
+		if err := WriteFile(filepath.Join(dir, damagedFolder, note), files[name]); err != nil {
 			return err
 		}
 		delete(files, name)

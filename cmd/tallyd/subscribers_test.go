@@ -95,7 +95,7 @@ func TestManySubscribers(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(2 * time.Second) // a thousand agents' first states
+	eventually(t, errs.String, func() bool { return got[0].Load() >= bigAgents }) // their first states
 	measuring.Store(true)
 	most := 0
 	for begun := time.Now(); time.Since(begun) < lasts; time.Sleep(50 * time.Millisecond) {

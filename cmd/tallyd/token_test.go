@@ -22,8 +22,6 @@ func TestToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	there := []string{"kpi", "--url", strings.TrimSpace(string(url)), "--token-file", file}
-	seen := func() { time.Sleep(1100 * time.Millisecond) } // asking again and again would be many wrong tokens
-	seen()
 	if code, out, errs := command(t, there...); code != exitDone || !strings.Contains(out, "QUEUE") {
 		t.Errorf("exit %d: %s%s", code, out, errs)
 	}
@@ -34,7 +32,6 @@ func TestToken(t *testing.T) {
 	if code, _, errs := command(t, "token", "revoke", "hr", "--data", data); code != exitDone {
 		t.Errorf("exit %d: %s", code, errs)
 	}
-	seen()
 	if code, _, errs := command(t, there...); code != exitCannot || !strings.Contains(errs, "no valid token: it is unknown, or was revoked") {
 		t.Errorf("revoked: exit %d: %s", code, errs)
 	}

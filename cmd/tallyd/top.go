@@ -86,11 +86,10 @@ func present(ctx context.Context, daemon *client.Client) (*board, error) {
 	ctx, cancel := context.WithTimeout(ctx, presentWithin)
 	defer cancel()
 	b := newBoard()
-	quiet := time.AfterFunc(presentWithin, func() {})
+	quiet := time.AfterFunc(presentWithin, cancel)
 	defer quiet.Stop()
 	err := daemon.Events(ctx, true, func(m any) error {
-		quiet.Stop()
-		quiet = time.AfterFunc(1500*time.Millisecond, cancel) // figures come within a second
+		quiet.Reset(1500 * time.Millisecond) // figures come within a second
 		b.take(m, time.Now())
 		return nil
 	})

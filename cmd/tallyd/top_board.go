@@ -43,12 +43,11 @@ func newBoard() *board {
 // take takes an event, or that there are no more.
 func (b *board) take(m any, now time.Time) {
 	if l, ok := m.(lost); ok {
-		// What comes next is everything anew: who is gone by then must not stay.
-		queues, agents, last := b.queues, b.agents, b.last
-		*b = board{site: b.site, queues: queues, agents: agents, figures: b.figures, last: last, skew: b.skew, lost: l.err, byName: b.byName, top: b.top}
+		b.lost = l.err
 		return
 	}
 	if b.lost != nil {
+		// What comes is everything anew: who is gone by then must not stay.
 		fresh := newBoard()
 		fresh.byName, fresh.top = b.byName, b.top
 		*b = *fresh

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"math"
 	"slices"
 	"time"
 
@@ -108,7 +107,7 @@ func stored(ctx context.Context, from *storage.Snapshot, q storage.Query, whole 
 		}
 		return err
 	}
-	parts := divide(q)
+	parts := divide(q, interval(out.asked.service.Now())+1)
 	sheets := make([]*sheet, len(parts))
 	reading, ctx := errgroup.WithContext(ctx)
 	for i, part := range parts {
@@ -135,12 +134,10 @@ func stored(ctx context.Context, from *storage.Snapshot, q storage.Query, whole 
 	return nil
 }
 
-// divide cuts a query into spans that are read at once.
-func divide(q storage.Query) []storage.Query {
-	end := q.To
-	if end == math.MaxInt64 {
-		end = interval(time.Now()) + 1 // what is later is few
-	}
+// divide cuts a query into spans that are read at once, each with about as much of
+// what was before next.
+func divide(q storage.Query, next metrics.Interval) []storage.Query {
+	end := min(q.To, next)
 	n := metrics.Interval(atOnce)
 	if end-q.From < n*leastAtOnce {
 		return []storage.Query{q}

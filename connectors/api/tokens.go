@@ -1,9 +1,7 @@
 package api
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -53,17 +51,12 @@ type Tokens struct {
 	now  func() time.Time
 
 	mu      sync.Mutex
-	looked  time.Time
 	version os.FileInfo // of the file as it was read
 	byHash  map[string]*Token
 	builtin map[string]*Token
 	err     error // why the file cannot be read: nobody but the built-in gets in
 	wrong   attempts
 }
-
-// reread is how often the file is looked at: a token that is revoked is good for no
-// longer.
-const reread = time.Second
 
 // OpenTokens returns the book of a data folder. A file that is not there has no
 // tokens.
@@ -84,7 +77,7 @@ func (t *Tokens) Check(secret, from string) (*Token, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.now()
-	t.look(now)
+	t.look()
 	hash := digest(secret)
 	k := t.builtin[hash]
 	if k == nil {
@@ -108,7 +101,7 @@ func (t *Tokens) Known(k *Token) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.now()
-	t.look(now)
+	t.look()
 	if k.Hash == "" {
 		return true // built in
 	}
@@ -117,11 +110,7 @@ func (t *Tokens) Known(k *Token) bool {
 }
 
 // look reads the file anew where it has changed.
-func (t *Tokens) look(now time.Time) {
-	if now.Sub(t.looked) < reread && now.After(t.looked) {
-		return
-	}
-	t.looked = now
+func (t *Tokens) look() {
 	info, err := os.Stat(t.file)
 	if errors.Is(err, fs.ErrNotExist) {
 		t.version, t.err = nil, nil
@@ -146,7 +135,7 @@ func (t *Tokens) look(now time.Time) {
 func (t *Tokens) Err() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.look(t.now())
+	t.look()
 	if t.err == nil {
 		return nil
 	}
@@ -173,7 +162,7 @@ func (t *Tokens) Create(who Asker, expires time.Time) (secret string, err error)
 	if err := who.Valid(); err != nil {
 		return "", err
 	}
-	secret = newSecret()
+	secret = tokenPrefix + NewSecret()
 	return secret, t.change(func(list []Token) ([]Token, error) {
 		if slices.ContainsFunc(list, func(k Token) bool { return k.Name == who.Name }) {
 			return nil, fmt.Errorf("there is a token %q already: revoke it first", who.Name)
@@ -215,7 +204,7 @@ func (t *Tokens) change(f func([]Token) ([]Token, error)) error {
 	if err != nil {
 		return err
 	}
-	return writeWhole(t.file, append(b, '\n'))
+	return WriteSecret(t.file, string(b)+"\n")
 }
 
 // tokensFile is what the file holds.
@@ -242,29 +231,6 @@ func readTokens(file string) ([]Token, error) {
 		}
 	}
 	return f.Tokens, nil
-}
-
-// writeWhole writes a file that only its owner reads, whole or not at all.
-func writeWhole(file string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(file), ".tokens-*") // 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), file)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
-}
-
-func newSecret() string {
-	var b [32]byte
-	_, _ = rand.Read(b[:]) // never fails: the program ends if the system has no randomness
-	return tokenPrefix + base64.RawURLEncoding.EncodeToString(b[:])
 }
 
 func digest(secret string) string {

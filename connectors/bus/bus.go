@@ -239,7 +239,7 @@ func (b *Bus) connect(ctx context.Context) (nc *nats.Conn, stop func(), err erro
 		b.socket = srv.WebsocketURL()
 	}
 	address := filepath.Join(b.cfg.Dir, addressFile)
-	if err := writeSecret(address, b.url+"\n"); err != nil {
+	if err := api.WriteSecret(address, b.url+"\n"); err != nil {
 		nc.Close()
 		stopServer(srv)
 		return nil, nil, fmt.Errorf("nats: %w", err)

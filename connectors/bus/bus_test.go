@@ -416,7 +416,7 @@ func TestExternalServerAway(t *testing.T) {
 
 	l := newLab("main")
 	dir := t.TempDir()
-	if err := writeSecret(dir+"/"+InternalFile, "internal:secret\n"); err != nil {
+	if err := api.WriteSecret(dir+"/"+InternalFile, "internal:secret\n"); err != nil {
 		t.Fatal(err)
 	}
 	r := runBus(t, Config{Service: l.service, URL: "nats://" + address, Credentials: dir + "/" + InternalFile, Dir: dir})

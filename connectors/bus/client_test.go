@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -83,45 +82,6 @@ func (c *Client) KPI(ctx context.Context, r KPIRequest) (*KPIAnswer, error) {
 		}
 		all, r.From = out, metrics.Millis(out.To).Time()
 	}
-}
-
-// Contacts asks for a page of contacts.
-func (c *Client) Contacts(ctx context.Context, r ContactsRequest) (*ContactsAnswer, error) {
-	out := &ContactsAnswer{ContactList: &api.ContactList{}}
-	if err := c.ask(ctx, c.subjects.QueryContacts(), r, out); err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
-// AllContacts asks for page after page, r.Limit contacts each, until it has limit of
-// them (0: all), and gives each page to f. It waits for one no longer than within.
-func (c *Client) AllContacts(ctx context.Context, within time.Duration, r ContactsRequest, limit int, f func(*ContactsAnswer) error) error {
-	for left := limit; ; {
-		if limit > 0 && (r.Limit == 0 || left < r.Limit) {
-			r.Limit = min(left, api.DefaultContacts)
-		}
-		page, err := c.page(ctx, within, r)
-		if err != nil {
-			return err
-		}
-		if err := f(page); err != nil || page.Next == nil {
-			return err
-		}
-		if left -= len(page.Contacts); limit > 0 && left <= 0 {
-			return nil
-		}
-		if r.After != nil && *page.Next == *r.After {
-			return fmt.Errorf("%s: a page ends where it began", c.subjects.QueryContacts())
-		}
-		r.After = page.Next
-	}
-}
-
-func (c *Client) page(ctx context.Context, within time.Duration, r ContactsRequest) (*ContactsAnswer, error) {
-	ctx, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
-	return c.Contacts(ctx, r)
 }
 
 func (c *Client) ask(ctx context.Context, subject string, question, answer any) error {

@@ -1,8 +1,6 @@
 package bus
 
 import (
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -59,8 +57,8 @@ func keepLogin(file, user string) (login, error) {
 		}
 		return l, err
 	}
-	l = login{user, newPassword()}
-	if err := writeSecret(file, l.user+":"+l.password+"\n"); err != nil {
+	l = login{user, api.NewSecret()}
+	if err := api.WriteSecret(file, l.user+":"+l.password+"\n"); err != nil {
 		return login{}, fmt.Errorf("credentials file %q cannot be written: %w", file, err)
 	}
 	return l, nil
@@ -76,30 +74,6 @@ func readLogin(file string) (login, error) {
 		return login{}, fmt.Errorf("credentials file %q is not user:password", file)
 	}
 	return login{user, password}, nil
-}
-
-// newPassword has 256 random bits, in characters that a URL takes.
-func newPassword() string {
-	var b [32]byte
-	_, _ = rand.Read(b[:]) // never fails: the program ends if the system has no randomness
-	return base64.RawURLEncoding.EncodeToString(b[:])
-}
-
-// writeSecret writes a file whole or not at all.
-func writeSecret(file, text string) error {
-	f, err := os.CreateTemp(filepath.Dir(file), ".creds-*") // 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(text)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), file)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
 }
 
 // externalLogin is how to log in to somebody else's server: with a NATS

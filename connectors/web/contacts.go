@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -15,7 +14,7 @@ import (
 )
 
 type contactsInput struct {
-	asked *url.URL
+	link
 
 	From    time.Time `query:"from" doc:"beginning of the span in which contacts ended; none: local midnight"`
 	To      time.Time `query:"to" doc:"end of the span; none: now"`
@@ -61,18 +60,9 @@ func (s *Server) contacts(ctx context.Context, in *contactsInput) (*contactsOutp
 	out := &contactsOutput{Body: client.Contacts{V: api.Schema, Site: s.cfg.Service.Site(), ContactList: list}}
 	if list.Next != nil {
 		out.Body.Cursor = cursor{q.From, q.To, list.Next}.String()
-		u := in.asked.Query()
-		u.Set("cursor", out.Body.Cursor)
-		out.Link = "<" + in.asked.Path + "?" + u.Encode() + `>; rel="next"`
+		out.Link = in.next("cursor", out.Body.Cursor)
 	}
 	return out, nil
-}
-
-// Resolve keeps the question for the link to the next answer.
-func (in *contactsInput) Resolve(ctx huma.Context) []error {
-	u := ctx.URL()
-	in.asked = &u
-	return nil
 }
 
 // cursor is where an answer ended. It holds the span: one that ends now is the same

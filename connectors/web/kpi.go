@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"net/url"
 	"strings"
 	"time"
 
@@ -14,7 +13,7 @@ import (
 )
 
 type kpiInput struct {
-	asked *url.URL
+	link
 
 	Kind      string    `query:"kind" default:"queue" enum:"queue,agent,team,role,site" doc:"what the rows are of"`
 	Name      []string  `query:"name,explode" maxItems:"1000" doc:"whose figures; may be given several times; none: all that the token may see"`
@@ -47,7 +46,7 @@ func (s *Server) kpi(ctx context.Context, in *kpiInput) (*kpiOutput, error) {
 	}
 	out := &kpiOutput{Body: client.KPIs{V: api.Schema, Site: s.cfg.Service.Site(), KPIResult: result, Health: s.cfg.Service.Health()}}
 	if result.More {
-		out.Link = in.next(metrics.Millis(result.To).Time())
+		out.Link = in.next("from", metrics.Millis(result.To).Time().Format(time.RFC3339Nano))
 	}
 	if store := s.cfg.Service.StoreHealth(); store != nil {
 		out.Body.Problems = store.Problems
@@ -61,20 +60,6 @@ func commas(list []string) (out []string) {
 		out = append(out, strings.Split(x, ",")...)
 	}
 	return out
-}
-
-// Resolve keeps the question for the link to the next answer.
-func (in *kpiInput) Resolve(ctx huma.Context) []error {
-	u := ctx.URL()
-	in.asked = &u
-	return nil
-}
-
-// next is the link to the answer from a moment on.
-func (in *kpiInput) next(from time.Time) string {
-	q := in.asked.Query()
-	q.Set("from", from.Format(time.RFC3339Nano))
-	return "<" + in.asked.Path + "?" + q.Encode() + `>; rel="next"`
 }
 
 type catalogueOutput struct{ Body []client.Figure }

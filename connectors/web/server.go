@@ -111,7 +111,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	s.url = scheme + "://" + l.Addr().String()
 	address := filepath.Join(s.cfg.Dir, AddressFile)
-	if err := os.WriteFile(address, []byte(s.url+"\n"), 0o600); err != nil {
+	if err := api.WriteSecret(address, s.url+"\n"); err != nil {
 		return errors.Join(fmt.Errorf("http: %w", err), l.Close())
 	}
 	defer os.Remove(address) // who finds it stale is told that nobody listens

@@ -134,7 +134,7 @@ func (l *lab) call(queue, agent string) {
 // token makes a token.
 func (l *lab) token(who api.Asker) string { return l.tokensOf(who)[who.Name] }
 
-// tokensOf makes tokens, by their names, and waits until the server knows them.
+// tokensOf makes tokens, by their names.
 func (l *lab) tokensOf(who ...api.Asker) map[string]string {
 	l.t.Helper()
 	out := map[string]string{}
@@ -145,12 +145,8 @@ func (l *lab) tokensOf(who ...api.Asker) map[string]string {
 		}
 		out[w.Name] = s
 	}
-	time.Sleep(reread)
 	return out
 }
-
-// reread is longer than the server takes to see a token that was made.
-const reread = 1100 * time.Millisecond
 
 // get asks, and reads the answer.
 func (l *lab) get(token, at string, header ...string) (int, http.Header, string) {
