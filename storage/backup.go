@@ -35,7 +35,8 @@ import (
 // whole. In the frame a file or record is the length of its name or key, that,
 // the length of its content, that (lengths as uvarints); a file's name is led by
 // a zero byte, which no key begins with; an empty name ends them, and its content
-// is Counts as JSON. Records are in the order of their keys.
+// is Counts as JSON. Records are in the order in which they lie in the
+// store (layout.go), under their keys.
 const (
 	backupMagic  = "tallyd backup "
 	backupFormat = 1
@@ -121,10 +122,11 @@ func (s *Store) Backup(ctx context.Context, to io.Writer, h Head, files map[stri
 			return Counts{}, err
 		}
 		item := it.Item()
-		if ofFolder(item.Key()) {
+		key := keyAt(item.Key())
+		if ofFolder(key) {
 			continue
 		}
-		if err := item.Value(func(value []byte) error { return w.put(item.Key(), value) }); err != nil {
+		if err := item.Value(func(value []byte) error { return w.put(key, value) }); err != nil {
 			return Counts{}, err
 		}
 	}
@@ -133,7 +135,7 @@ func (s *Store) Backup(ctx context.Context, to io.Writer, h Head, files map[stri
 
 // ofFolder tells whether a record is the folder's and not of what is stored.
 func ofFolder(key []byte) bool {
-	return key[0] == fileMark || bytes.Equal(key, metadata(metaLineage)) // the former is flushKey
+	return key[0] == fileMark || bytes.Equal(key, metadata(metaLineage)) || bytes.Equal(key, metadata(metaLayout)) // the first is flushKey
 }
 
 // settled is a snapshot of a moment at which nothing is half stored.

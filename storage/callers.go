@@ -65,7 +65,7 @@ func parseStay(key, value []byte) (s metrics.Stay, err error) {
 // Callers reads by caller. It must be closed, before its snapshot is.
 type Callers struct {
 	v  *Snapshot
-	it *badger.Iterator
+	it *records
 }
 
 // Callers begins to read by caller.
@@ -79,7 +79,7 @@ func (v *Snapshot) Callers() (*Callers, error) {
 	} else if unlisted || format < callersFormat {
 		return nil, fmt.Errorf("folder %q has no list of callers yet: open it once for writing", v.store.cfg.Dir)
 	}
-	return &Callers{v, v.txn.NewIterator(badger.IteratorOptions{Prefix: []byte{staysKey}})}, nil
+	return &Callers{v, iterate(v.txn, []byte{staysKey})}, nil
 }
 
 // Close ends the reading.
@@ -135,7 +135,7 @@ func (s *Store) listCallers(ctx context.Context) error {
 // at the end.
 func (s *Store) unlisted(at []byte) (list []change, next []byte, err error) {
 	err = s.db.View(func(txn *badger.Txn) error {
-		it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte{contactKey}})
+		it := iterate(txn, []byte{contactKey})
 		defer it.Close()
 		for it.Seek(at); it.Valid(); it.Next() {
 			item := it.Item()

@@ -60,19 +60,19 @@ func unlistCallers(t fataler, s *Store) {
 	var list []change
 	err := s.db.View(func(txn *badger.Txn) error {
 		for _, kind := range []byte{staysKey, byCallerKey, byLegKey} {
-			if err := scan(txn, []byte{kind}, func(item *badger.Item) error {
-				list = append(list, change{key: item.KeyCopy(nil)})
+			if err := scan(txn, []byte{kind}, func(item *record) error {
+				list = append(list, change{key: item.KeyCopy()})
 				return nil
 			}); err != nil {
 				return err
 			}
 		}
-		return scan(txn, []byte{identityKey}, func(item *badger.Item) error {
+		return scan(txn, []byte{identityKey}, func(item *record) error {
 			return item.Value(func(b []byte) error {
 				k := keyReader{b: item.Key(), at: 1}
 				p, err := parsePlace(b, k.text())
 				p.caller, p.leg = callerID{}, ""
-				list = append(list, change{item.KeyCopy(nil), p.appendBinary(nil)})
+				list = append(list, change{item.KeyCopy(), p.appendBinary(nil)})
 				return err
 			})
 		})
@@ -113,7 +113,7 @@ func TestEarlierCallersAreListed(t *testing.T) {
 		var b strings.Builder
 		err := s.db.View(func(txn *badger.Txn) error {
 			for _, kind := range []byte{staysKey, identityKey, metaKey} {
-				if err := scan(txn, []byte{kind}, func(item *badger.Item) error {
+				if err := scan(txn, []byte{kind}, func(item *record) error {
 					return item.Value(func(v []byte) error { fmt.Fprintf(&b, "%q %q\n", item.Key(), v); return nil })
 				}); err != nil {
 					return err

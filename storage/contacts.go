@@ -87,7 +87,7 @@ func (v *Snapshot) Contacts(ctx context.Context, q ContactQuery) iter.Seq2[metri
 			yield(metrics.Contact{}, err)
 			return
 		}
-		it := v.txn.NewIterator(badger.IteratorOptions{Prefix: prefix})
+		it := iterate(v.txn, prefix)
 		defer it.Close()
 		left := q.Limit
 		for it.Seek(q.first(slices.Clone(prefix), v.contactsFrom)); it.Valid(); it.Next() {
@@ -148,7 +148,7 @@ func (v *Snapshot) Contact(kind metrics.ContactKind, sw, visit string, joined me
 // come back.
 func (v *Snapshot) Visits(sw, visit string) (list []metrics.Contact, err error) {
 	prefix := appendText(appendText([]byte{identityKey}, sw), visit)
-	err = scan(v.txn, prefix, func(item *badger.Item) error {
+	err = scan(v.txn, prefix, func(item *record) error {
 		k := keyReader{b: item.Key(), at: len(prefix)}
 		joined := metrics.Millis(k.number())
 		if k.done() != nil {
@@ -168,7 +168,7 @@ func (v *Snapshot) contactAt(own []byte) (c metrics.Contact, there bool, err err
 	if err := v.store.wholeRecord(own); err != nil {
 		return c, false, err
 	}
-	item, err := v.txn.Get(own)
+	item, err := get(v.txn, own)
 	if errors.Is(err, badger.ErrKeyNotFound) {
 		return c, false, nil
 	}
@@ -196,13 +196,13 @@ type Step struct {
 // the snapshot is.
 type Paths struct {
 	store *Store
-	it    *badger.Iterator
+	it    *records
 	from  metrics.Millis
 }
 
 // Paths begins a search.
 func (v *Snapshot) Paths() *Paths {
-	return &Paths{v.store, v.txn.NewIterator(badger.IteratorOptions{Prefix: []byte{byLegKey}}), v.contactsFrom}
+	return &Paths{v.store, iterate(v.txn, []byte{byLegKey}), v.contactsFrom}
 }
 
 // Close ends the search.
@@ -235,14 +235,14 @@ func (p *Paths) Of(sw, leg string) (steps []Step, err error) {
 
 // contact reads the contact that an entry is, or that an index entry names: what
 // follows the first n bytes of its key is the rest of the contact's own key.
-func (v *Snapshot) contact(item *badger.Item, n int) (c metrics.Contact, err error) {
+func (v *Snapshot) contact(item *record, n int) (c metrics.Contact, err error) {
 	key := item.Key()
 	if key[0] != contactKey {
 		own := append([]byte{contactKey}, key[n:]...)
 		if err := v.store.wholeRecord(own); err != nil {
 			return c, err
 		}
-		if item, err = v.txn.Get(own); err != nil {
+		if item, err = get(v.txn, own); err != nil {
 			return c, fmt.Errorf("contact %q, listed in %q: %w", own, key, err)
 		}
 	}

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/dgraph-io/badger/v4"
-
 	"tallyd/metrics"
 )
 
@@ -123,10 +121,10 @@ func TestCallBesideVisit(t *testing.T) {
 }
 
 func keysOf(v *Snapshot, kind byte) (keys [][]byte) {
-	it := v.txn.NewIterator(badger.IteratorOptions{Prefix: []byte{kind}})
+	it := iterate(v.txn, []byte{kind})
 	defer it.Close()
-	for it.Rewind(); it.Valid(); it.Next() {
-		keys = append(keys, it.Item().KeyCopy(nil))
+	for it.Seek([]byte{kind}); it.Valid(); it.Next() {
+		keys = append(keys, it.Item().KeyCopy())
 	}
 	return keys
 }

@@ -34,6 +34,8 @@ type damage struct {
 	File string     `json:"file"` // its name while it counted
 	What []string   `json:"what"` // was lost, in words
 	Lost []lostSpan `json:"lost"`
+	// LaidOut: Lost are places as layout.go says, and not keys.
+	LaidOut bool `json:"laid_out,omitempty"`
 	// Written is when the file was: nothing that happened later was in it.
 	Written metrics.Millis `json:"written_ms"`
 	// Kept is the damaged file's present name; "" while it was not replaced.
@@ -41,7 +43,8 @@ type damage struct {
 	// Again: of a log, what is whole must be stored again.
 	Again bool `json:"again,omitempty"`
 
-	note string
+	note  string
+	found bool // by this opening
 }
 
 // checkAtOpen bounds, in bytes, the tables that are read through before a folder
@@ -84,7 +87,7 @@ func checkTables(ctx context.Context, c *Config, list *tableList) (known []damag
 		if len(lost) == 0 {
 			continue
 		}
-		d := damage{File: t.name, Lost: lost, Written: t.written}
+		d := damage{File: t.name, Lost: lost, Written: t.written, found: true}
 		if noted >= 0 {
 			d = known[noted]
 			known = slices.Delete(known, noted, noted+1)
@@ -183,10 +186,7 @@ func freeName(folder, name string) string {
 
 func (d *damage) write() error {
 	if len(d.Lost) > 0 {
-		d.What = d.What[:0]
-		for i := range d.Lost {
-			d.What = append(d.What, d.Lost[i].String())
-		}
+		d.What = d.words()
 	}
 	b, err := json.MarshalIndent(d, "", "  ")
 	if err != nil {
@@ -220,7 +220,7 @@ func (s *Store) noteLost(name string, lost []lostSpan, written metrics.Millis) e
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
-	d := damage{File: name, Lost: lost, Written: written, note: freeName(folder, strings.TrimSuffix(name, filepath.Ext(name)))}
+	d := damage{File: name, Lost: lost, LaidOut: true, Written: written, note: freeName(folder, strings.TrimSuffix(name, filepath.Ext(name)))}
 	s.lostMu.Lock()
 	s.damages = append(s.damages, d)
 	s.lostMu.Unlock()

@@ -166,7 +166,7 @@ func theTable(t *testing.T, dir string) string {
 // them by leg or caller, which outcome does not ask for.
 func onlyLists(index *tableFile, blocks []int) bool {
 	for _, b := range blocks {
-		if first := index.blocks[b].first[0]; first != byLegKey && first != byCallerKey && first != staysKey && first != identityKey && first != outboxKey {
+		if first := keyAt(index.blocks[b].first)[0]; first != byLegKey && first != byCallerKey && first != staysKey && first != identityKey && first != outboxKey {
 			return false
 		}
 	}

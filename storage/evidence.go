@@ -73,7 +73,7 @@ func appendOpen(list []metrics.Contact) ([]byte, error) {
 	return out, nil
 }
 
-func parseOpen(item *badger.Item) (out []metrics.Contact, err error) {
+func parseOpen(item *record) (out []metrics.Contact, err error) {
 	err = item.Value(func(b []byte) error {
 		n, read := binary.Uvarint(b)
 		for b = b[max(read, 0):]; n > 0; n-- {
@@ -104,7 +104,7 @@ func (s *Store) Handed(sw string) (n uint64, err error) {
 }
 
 func readHanded(txn *badger.Txn, sw string) (n uint64, err error) {
-	item, err := txn.Get(handedRecord(sw))
+	item, err := get(txn, handedRecord(sw))
 	if errors.Is(err, badger.ErrKeyNotFound) {
 		return 0, nil
 	}
@@ -125,8 +125,8 @@ func readHanded(txn *badger.Txn, sw string) (n uint64, err error) {
 // Standing is what was stored of how agents of several switches stood after an
 // interval; nil where nothing was.
 func (v *Snapshot) Standing(i metrics.Interval) (b []byte, err error) {
-	err = scan(v.txn, appendText(intervalPrefix(spansKey, i), metrics.AllSwitches), func(item *badger.Item) error {
-		b, err = item.ValueCopy(nil)
+	err = scan(v.txn, appendText(intervalPrefix(spansKey, i), metrics.AllSwitches), func(item *record) error {
+		b, err = item.ValueCopy()
 		return err
 	})
 	return b, err
@@ -140,7 +140,7 @@ func (v *Snapshot) Spans(ctx context.Context, from, to metrics.Interval) iter.Se
 		if from >= to {
 			return
 		}
-		it := v.txn.NewIterator(badger.IteratorOptions{Prefix: spanPrefix(spansKey, from, to)})
+		it := iterate(v.txn, spanPrefix(spansKey, from, to))
 		defer it.Close()
 		for it.Seek(intervalPrefix(spansKey, from)); it.Valid(); it.Next() {
 			s, err := parseSpans(it.Item())
@@ -161,7 +161,7 @@ func (v *Snapshot) Spans(ctx context.Context, from, to metrics.Interval) iter.Se
 	}
 }
 
-func parseSpans(item *badger.Item) (s Spans, err error) {
+func parseSpans(item *record) (s Spans, err error) {
 	k := keyReader{b: item.Key(), at: 1}
 	s = Spans{Interval: metrics.Interval(k.number()), Switch: k.text(), Revision: k.revision()}
 	k.part()
@@ -183,7 +183,7 @@ func parseSpans(item *badger.Item) (s Spans, err error) {
 // Open lists the visits that were not over when each switch was sealed last.
 func (v *Snapshot) Open(ctx context.Context) ([]metrics.Contact, error) {
 	var out []metrics.Contact
-	err := scan(v.txn, []byte{openKey}, func(item *badger.Item) error {
+	err := scan(v.txn, []byte{openKey}, func(item *record) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}

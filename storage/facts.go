@@ -198,7 +198,7 @@ func (v *Snapshot) eachFact(ctx context.Context, q *FactQuery, f func(*metrics.F
 	if err := v.store.whole(prefix, int64(from), int64(to), nil); err != nil {
 		return err
 	}
-	it := v.txn.NewIterator(badger.IteratorOptions{Prefix: prefix})
+	it := iterate(v.txn, prefix)
 	defer it.Close()
 	left := q.Limit
 	for it.Seek(q.first(prefix, from)); it.Valid(); it.Next() {
@@ -240,7 +240,7 @@ func (v *Snapshot) Fact(k metrics.FactKind, id string) (f metrics.Fact, there bo
 
 // factPlace finds where a fact is, also one that is being deleted.
 func (v *Snapshot) factPlace(k metrics.FactKind, id string) (p FactPlace, known bool, err error) {
-	item, err := v.txn.Get(factIdentity(k, id))
+	item, err := get(v.txn, factIdentity(k, id))
 	if errors.Is(err, badger.ErrKeyNotFound) {
 		return p, false, nil
 	}
@@ -265,7 +265,7 @@ func (v *Snapshot) factAt(p FactPlace) (f metrics.Fact, there bool, err error) {
 }
 
 func readFact(txn *badger.Txn, own []byte) (f metrics.Fact, there bool, err error) {
-	item, err := txn.Get(own)
+	item, err := get(txn, own)
 	if errors.Is(err, badger.ErrKeyNotFound) {
 		return f, false, nil
 	}

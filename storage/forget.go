@@ -149,7 +149,7 @@ func (s *Store) finishForgetting(ctx context.Context) error {
 // underWay reads the forgetting that is under way, nil if none is.
 func (s *Store) underWay() (f *Forgetting, err error) {
 	err = s.db.View(func(txn *badger.Txn) error {
-		item, err := txn.Get(metadata(metaForgetting))
+		item, err := get(txn, metadata(metaForgetting))
 		if errors.Is(err, badger.ErrKeyNotFound) {
 			return nil
 		}
@@ -243,7 +243,7 @@ func (s *Store) Forgotten(ctx context.Context) (list []Forgotten, err error) {
 	}
 	defer s.readers.Done()
 	err = s.db.View(func(txn *badger.Txn) error {
-		return scan(txn, []byte{forgottenKey}, func(item *badger.Item) error {
+		return scan(txn, []byte{forgottenKey}, func(item *record) error {
 			var f Forgotten
 			if err := item.Value(func(b []byte) error { return json.Unmarshal(b, &f) }); err != nil {
 				return fmt.Errorf("forgetting %x: %w", item.Key(), err)

@@ -28,7 +28,7 @@ const (
 // forgetCaller goes through all contacts once, and through the list by caller for
 // what is left in it of contacts that a damaged file had.
 func (s *Store) forgetCaller(ctx context.Context, f *Forgetting) error {
-	err := s.steps(ctx, f, []byte{contactKey}, func(item *badger.Item) ([]change, error) {
+	err := s.steps(ctx, f, []byte{contactKey}, func(item *record) ([]change, error) {
 		var c metrics.Contact
 		if err := item.Value(c.UnmarshalBinary); err != nil {
 			return nil, fmt.Errorf("contact %q: %w", item.Key(), err)
@@ -49,8 +49,8 @@ func (s *Store) forgetCaller(ctx context.Context, f *Forgetting) error {
 		return err
 	}
 	for _, h := range f.Hashes {
-		err := s.steps(ctx, f, callerPrefix(h), func(item *badger.Item) ([]change, error) {
-			return []change{{key: item.KeyCopy(nil)}}, nil
+		err := s.steps(ctx, f, callerPrefix(h), func(item *record) ([]change, error) {
+			return []change{{key: item.KeyCopy()}}, nil
 		})
 		if err != nil {
 			return err
@@ -68,7 +68,7 @@ func (s *Store) forgetCaller(ctx context.Context, f *Forgetting) error {
 // forgetEvidence takes the agent's name out of what the rollups rest on: contacts
 // of others whom the agent was rung for, open visits, and spans of states.
 func (s *Store) forgetEvidence(ctx context.Context, f *Forgetting) error {
-	err := s.steps(ctx, f, []byte{contactKey}, func(item *badger.Item) ([]change, error) {
+	err := s.steps(ctx, f, []byte{contactKey}, func(item *record) ([]change, error) {
 		var c metrics.Contact
 		if err := item.Value(c.UnmarshalBinary); err != nil {
 			return nil, fmt.Errorf("contact %q: %w", item.Key(), err)
@@ -78,18 +78,18 @@ func (s *Store) forgetEvidence(ctx context.Context, f *Forgetting) error {
 			return nil, nil // the agent's own were renamed with their index
 		}
 		b, err := c.AppendBinary(nil)
-		return []change{{item.KeyCopy(nil), b}}, err
+		return []change{{item.KeyCopy(), b}}, err
 	})
 	if err != nil {
 		return err
 	}
-	err = s.steps(ctx, f, []byte{spansKey}, func(item *badger.Item) ([]change, error) {
+	err = s.steps(ctx, f, []byte{spansKey}, func(item *record) ([]change, error) {
 		x, err := parseSpans(item)
 		if err != nil {
 			return nil, err
 		}
 		if x.Switch == metrics.AllSwitches {
-			b, err := item.ValueCopy(nil)
+			b, err := item.ValueCopy()
 			if err != nil {
 				return nil, err
 			}
@@ -97,12 +97,12 @@ func (s *Store) forgetEvidence(ctx context.Context, f *Forgetting) error {
 			if err != nil || !changed {
 				return nil, err
 			}
-			return []change{{item.KeyCopy(nil), b}}, nil
+			return []change{{item.KeyCopy(), b}}, nil
 		}
 		if !metrics.RenameSpans(x.Spans, f.Agent, f.Name) {
 			return nil, nil
 		}
-		return []change{{item.KeyCopy(nil), metrics.AppendSpans(nil, x.Interval, x.Spans)}}, nil
+		return []change{{item.KeyCopy(), metrics.AppendSpans(nil, x.Interval, x.Spans)}}, nil
 	})
 	if err != nil {
 		return err
@@ -112,7 +112,7 @@ func (s *Store) forgetEvidence(ctx context.Context, f *Forgetting) error {
 
 // forgetOpen changes open visits.
 func (s *Store) forgetOpen(ctx context.Context, f *Forgetting, forget func(*metrics.Contact) bool) error {
-	return s.steps(ctx, f, []byte{openKey}, func(item *badger.Item) ([]change, error) {
+	return s.steps(ctx, f, []byte{openKey}, func(item *record) ([]change, error) {
 		list, err := parseOpen(item)
 		if err != nil {
 			return nil, err
@@ -125,7 +125,7 @@ func (s *Store) forgetOpen(ctx context.Context, f *Forgetting, forget func(*metr
 			return nil, nil
 		}
 		b, err := appendOpen(list)
-		return []change{{item.KeyCopy(nil), b}}, err
+		return []change{{item.KeyCopy(), b}}, err
 	})
 }
 
@@ -139,11 +139,11 @@ func ForgetContact(c *metrics.Contact) {
 // rollups.
 func (s *Store) forgetAgent(ctx context.Context, f *Forgetting) error {
 	index := appendText([]byte{byAgentKey}, f.Agent)
-	err := s.steps(ctx, f, index, func(item *badger.Item) ([]change, error) {
+	err := s.steps(ctx, f, index, func(item *record) ([]change, error) {
 		own := append([]byte{contactKey}, item.Key()[len(index):]...)
 		var c metrics.Contact
 		err := s.db.View(func(txn *badger.Txn) error {
-			contact, err := txn.Get(own)
+			contact, err := get(txn, own)
 			if err != nil {
 				return err
 			}
@@ -152,7 +152,7 @@ func (s *Store) forgetAgent(ctx context.Context, f *Forgetting) error {
 		if errors.Is(err, badger.ErrKeyNotFound) { // lost in a damaged file
 			const moment = 8
 			id := append([]byte{identityKey}, item.Key()[len(index)+moment:]...)
-			return s.listedChanges([]change{{key: item.KeyCopy(nil)}, {key: id}}, id)
+			return s.listedChanges([]change{{key: item.KeyCopy()}, {key: id}}, id)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("contact %q: %w", own, err)
@@ -206,7 +206,7 @@ func (s *Store) forgetRollups(ctx context.Context, f *Forgetting) error {
 		var list []change
 		more = false
 		err := s.db.View(func(txn *badger.Txn) error {
-			return eachPart(ctx, txn, at, math.MaxInt64, wanted, func(item *badger.Item, _ []byte) error {
+			return eachPart(ctx, txn, at, math.MaxInt64, wanted, func(item *record, _ []byte) error {
 				k := keyReader{b: item.Key(), at: 1}
 				if at = metrics.Interval(k.number()); len(list) >= 2*forgetBatch {
 					more = true
@@ -219,7 +219,7 @@ func (s *Store) forgetRollups(ctx context.Context, f *Forgetting) error {
 				r.Name = f.Name
 				b, err := r.AppendBinary(nil)
 				tail := keyReader{b: item.Key(), at: len(item.Key()) - 4}
-				list = append(list, change{key: item.KeyCopy(nil)}, change{rollupRecord(&r, tail.revision()), b})
+				list = append(list, change{key: item.KeyCopy()}, change{rollupRecord(&r, tail.revision()), b})
 				f.Rollups++
 				return err
 			})
@@ -239,12 +239,12 @@ func (s *Store) forgetRollups(ctx context.Context, f *Forgetting) error {
 // in which it stands as the rater of others.
 func (s *Store) forgetFacts(ctx context.Context, f *Forgetting) error {
 	index := factsOfAgent(f.Agent)
-	err := s.steps(ctx, f, index, func(item *badger.Item) ([]change, error) {
+	err := s.steps(ctx, f, index, func(item *record) ([]change, error) {
 		p, err := parseFactPlace(item.Key(), len(index))
 		if err != nil {
 			return nil, err
 		}
-		list := []change{{key: item.KeyCopy(nil)}}
+		list := []change{{key: item.KeyCopy()}}
 		err = s.db.View(func(txn *badger.Txn) error {
 			fact, there, err := readFact(txn, factRecord(p))
 			if there && fact.Agent == f.Agent {
@@ -260,7 +260,7 @@ func (s *Store) forgetFacts(ctx context.Context, f *Forgetting) error {
 	if err != nil {
 		return err
 	}
-	return s.steps(ctx, f, []byte{factKey}, func(item *badger.Item) ([]change, error) {
+	return s.steps(ctx, f, []byte{factKey}, func(item *record) ([]change, error) {
 		var fact metrics.Fact
 		if err := item.Value(fact.UnmarshalBinary); err != nil {
 			return nil, fmt.Errorf("fact %q: %w", item.Key(), err)
@@ -271,13 +271,13 @@ func (s *Store) forgetFacts(ctx context.Context, f *Forgetting) error {
 		f.Facts++
 		fact.Form.Rater = f.Name
 		b, err := fact.AppendBinary(nil)
-		return []change{{item.KeyCopy(nil), b}}, err
+		return []change{{item.KeyCopy(), b}}, err
 	})
 }
 
 // steps calls f for every record with a prefix and makes the changes that it
 // returns, some at a time.
-func (s *Store) steps(ctx context.Context, f *Forgetting, prefix []byte, changesOf func(*badger.Item) ([]change, error)) error {
+func (s *Store) steps(ctx context.Context, f *Forgetting, prefix []byte, changesOf func(*record) ([]change, error)) error {
 	for at := prefix; at != nil; {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -300,9 +300,9 @@ func (s *Store) steps(ctx context.Context, f *Forgetting, prefix []byte, changes
 
 // collect gathers the changes of some records from a key on, and tells where to
 // go on; nil at the end.
-func (s *Store) collect(prefix, at []byte, changesOf func(*badger.Item) ([]change, error)) (next []byte, list []change, err error) {
+func (s *Store) collect(prefix, at []byte, changesOf func(*record) ([]change, error)) (next []byte, list []change, err error) {
 	err = s.db.View(func(txn *badger.Txn) error {
-		it := txn.NewIterator(badger.IteratorOptions{Prefix: prefix})
+		it := iterate(txn, prefix)
 		defer it.Close()
 		looked, size := 0, 0
 		for it.Seek(at); it.Valid(); it.Next() {

@@ -121,12 +121,24 @@ func TestFormats(t *testing.T) {
 		t.Run(fmt.Sprint(format), func(t *testing.T) {
 			dir := t.TempDir()
 			unpackFolder(t, filepath.Join(formatsFolder, fmt.Sprintf("format%d.tar.gz", format)), dir)
-			s := open(t, Config{Dir: dir, ReadOnly: true})
-			checkFormat(t, s)
-			checkFacts(t, s, format)
+			readOnly := func() {
+				s := open(t, Config{Dir: dir, ReadOnly: true})
+				checkFormat(t, s)
+				checkFacts(t, s, format)
+				if err := s.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if format >= layoutFormat {
+				readOnly()
+			} else if _, err := Open(t.Context(), Config{Dir: dir, ReadOnly: true}); err == nil || !strings.Contains(err.Error(), "open it once for writing") {
+				t.Errorf("read only, a folder that is laid out otherwise: error is %v", err)
+			}
+			s := open(t, Config{Dir: dir})
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
 			}
+			readOnly()
 			s = open(t, Config{Dir: dir})
 			checkFormat(t, s)
 			checkFacts(t, s, format)

@@ -7,7 +7,8 @@ import (
 	"tallyd/metrics"
 )
 
-// The layout of the keys, format 5. The first byte is the kind of record:
+// The keys of the records, format 6; layout.go says where they lie. The first byte is
+// the kind of record:
 //
 //	m name                                             metadata
 //	s interval switch revision                         one PutSealed: what it brought
@@ -33,7 +34,8 @@ import (
 // id can be a visit's too.
 //
 // Format 1 had no t, o, h and f, and contacts of version 1; format 2 no l and n, and
-// contacts of version 2, format 3 no u and no parts, format 4 no x, y and z. What an older program stored is listed by
+// contacts of version 2, format 3 no u and no parts, format 4 no x, y and z;
+// up to format 5 all records lay under their keys. What an older program stored is listed by
 // leg and caller when the folder is first opened for writing.
 //
 // Lists are cut into parts that a block of a table holds: Badger takes three times
@@ -67,7 +69,7 @@ const (
 	factKey         = 'x'
 	factByAgentKey  = 'y'
 	factIdentityKey = 'z'
-	formatNumber    = 5
+	formatNumber    = 6
 )
 
 // The names of the metadata.
@@ -80,6 +82,7 @@ const (
 	metaForgetting   = "forgetting" // one that is under way
 	metaTraces       = "traces"     // the last one whose traces may still be in the files
 	metaLineage      = "lineage"    // see Store.Lineage
+	metaLayout       = "layout"     // the records lie as layout.go says
 )
 
 // maxText bounds a text in a key: the records' own binary form cuts there too,

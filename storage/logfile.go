@@ -59,7 +59,7 @@ func readLog(b []byte) *logContent {
 		}
 		at += n
 		if e.meta&entryEnds == 0 {
-			c := change{key: e.key}
+			c := change{key: keyAt(e.key)}
 			if e.meta&entryDeleted == 0 {
 				c.value = append([]byte{}, e.value...) // not nil where it is empty
 			}

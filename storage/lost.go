@@ -2,6 +2,7 @@ package storage
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,7 +10,7 @@ import (
 	"tallyd/metrics"
 )
 
-// lostSpan are the keys from From (inclusive) to To (exclusive).
+// lostSpan are the keys, or places on the disk, from From (inclusive) to To (exclusive).
 type lostSpan struct {
 	From []byte `json:"from"`
 	To   []byte `json:"to"`
@@ -23,6 +24,62 @@ func (l *lostSpan) overlaps(from, to []byte) bool {
 	return bytes.Compare(from, l.To) < 0 && bytes.Compare(l.From, to) < 0
 }
 
+// of is which keys of a kind in the list by time a span of places may hold: From is
+// not below To where it holds none.
+func (l *lostSpan) of(kind byte) lostSpan {
+	return lostSpan{firstOf(kind, l.From), firstOf(kind, l.To)}
+}
+
+// firstOf is the first key that a kind in the list by time can have at or behind a
+// place.
+func firstOf(kind byte, place []byte) []byte {
+	switch {
+	case len(place) == 0 || place[0] < byTime:
+		return []byte{kind}
+	case place[0] > byTime:
+		return []byte{kind + 1}
+	}
+	interval := append(slices.Clone(place[1:]), make([]byte, 8)...)[:8]
+	if len(place) > timeHead && place[timeHead] > kind && !next(interval) {
+		return []byte{kind + 1}
+	}
+	n := int64(binary.BigEndian.Uint64(interval) ^ 1<<63)
+	if kind == contactKey || kind == factKey {
+		n = int64(metrics.Interval(n).Start())
+	}
+	first := appendNumber([]byte{kind}, n)
+	if len(place) > timeHead && place[timeHead] == kind && bytes.Compare(place[timeHead:], first) > 0 {
+		return place[timeHead:]
+	}
+	return first
+}
+
+// words say what was lost.
+func (d *damage) words() (list []string) {
+	for i := range d.Lost {
+		l := &d.Lost[i]
+		if !d.LaidOut {
+			list = append(list, l.String())
+			continue
+		}
+		if l.From[0] <= byTime {
+			for _, kind := range timeKinds {
+				if of := l.of(kind); bytes.Compare(of.From, of.To) < 0 {
+					list = append(list, of.String())
+				}
+			}
+		}
+		if l.To[0] > byTime {
+			rest := lostSpan{l.From, l.To}
+			if l.From[0] <= byTime {
+				rest.From = []byte{visitsHash} // the first behind the list by time
+			}
+			list = append(list, rest.String())
+		}
+	}
+	return list
+}
+
 // String says in words what the keys belong to.
 func (l lostSpan) String() string {
 	from, to := momentOf(l.From), momentOf(l.To)
@@ -31,6 +88,8 @@ func (l lostSpan) String() string {
 		kind = fmt.Sprintf("records of kind %q", l.From[0])
 	}
 	switch {
+	case from == "" && to != "" && l.To[0] == l.From[0]:
+		return kind + " up to " + to
 	case from == "":
 		return kind
 	case to == "" || l.To[0] != l.From[0]:
@@ -42,7 +101,8 @@ func (l lostSpan) String() string {
 }
 
 var kindNames = map[byte]string{rollupKey: "rollups", sealKey: "seals", contactKey: "contacts", byAgentKey: "contacts by agent",
-	byQueueKey: "contacts by queue", byLegKey: "visits by leg", byCallerKey: "contacts by caller", staysKey: "visits by caller", identityKey: "places of contacts", outboxKey: "what is to be published", metaKey: "metadata",
+	byQueueKey: "contacts by queue", byLegKey: "visits by leg", byCallerKey: "contacts by caller", staysKey: "visits by caller", identityKey: "places of contacts",
+	visitsHash: "places of contacts", legsHash: "visits by leg", spansKey: "spans of states", outboxKey: "what is to be published", metaKey: "metadata",
 	factKey: "facts", factByAgentKey: "facts by agent", factIdentityKey: "places of facts"}
 
 // momentOf is the moment that a key leads with, "" where it leads with none.
@@ -52,7 +112,7 @@ func momentOf(key []byte) string {
 	}
 	k := keyReader{b: key, at: 1}
 	switch key[0] {
-	case rollupKey, sealKey:
+	case rollupKey, sealKey, spansKey:
 		return metrics.Interval(k.number()).Start().Time().Format("2006-01-02T15:04Z")
 	case contactKey, factKey:
 		return metrics.Millis(k.number()).Time().Format("2006-01-02T15:04:05Z")
@@ -95,29 +155,44 @@ func (s *Store) whole(prefix []byte, from, to int64, wanted func(key []byte) []b
 		return nil
 	}
 	first := appendNumber(slices.Clone(prefix), from)
-	if err := s.checkLazily(first, appendNumber(slices.Clone(prefix), to)); err != nil {
+	if err := s.checkLazily(diskKey(first), diskKey(appendNumber(slices.Clone(prefix), to))); err != nil {
 		return err
 	}
 	s.lostMu.RLock()
 	defer s.lostMu.RUnlock()
-	for _, d := range s.damages {
+	for i := range s.damages {
+		d := &s.damages[i]
 		end := min(to, d.end(prefix))
 		if from >= end {
 			continue
 		}
-		last := appendNumber(slices.Clone(prefix), end)
-		for _, l := range d.Lost {
-			at := l.From
-			if bytes.Compare(at, first) < 0 {
-				at = first
-			}
-			if l.overlaps(first, last) && wanted != nil {
-				at = wanted(at)
-			}
-			if l.holds(at) && bytes.Compare(at, last) < 0 {
-				return fmt.Errorf("%w: %s were in the damaged part of %s; restore a backup, or remove %q to go without them",
-					ErrDamaged, l, d.File, d.note)
-			}
+		if l := d.lost(first, appendNumber(slices.Clone(prefix), end), wanted); l != nil {
+			return fmt.Errorf("%w: %s were in the damaged part of %s; restore a backup, or remove %q to go without them",
+				ErrDamaged, l, d.File, d.note)
+		}
+	}
+	return nil
+}
+
+// lost is what the file held of the keys from first to last that are wanted, nil if
+// nothing.
+func (d *damage) lost(first, last []byte, wanted func(key []byte) []byte) *lostSpan {
+	if _, hashed := hashedKinds[first[0]]; hashed && d.LaidOut {
+		first, last = diskKey(first), diskKey(last) // of one hash
+	}
+	for _, l := range d.Lost {
+		if d.LaidOut && ofTime(first[0]) {
+			l = l.of(first[0])
+		}
+		at := l.From
+		if bytes.Compare(at, first) < 0 {
+			at = first
+		}
+		if l.overlaps(first, last) && wanted != nil {
+			at = wanted(at)
+		}
+		if l.holds(at) && bytes.Compare(at, last) < 0 {
+			return &l
 		}
 	}
 	return nil

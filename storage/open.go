@@ -61,6 +61,9 @@ func (s *Store) prepare(ctx context.Context) error {
 	case !found && s.cfg.ReadOnly:
 		return fmt.Errorf("folder %q has no records", s.cfg.Dir)
 	case s.cfg.ReadOnly:
+		if _, laidOut, err := s.number(metaLayout); err == nil && !laidOut {
+			return fmt.Errorf("folder %q is of format %d, or was left while it was brought up to date: open it once for writing", s.cfg.Dir, version)
+		}
 		_, complete, err := s.number(metaStaged)
 		forgetting, err2 := s.underWay()
 		if complete || forgetting != nil || err != nil || err2 != nil {
@@ -82,6 +85,9 @@ func (s *Store) prepare(ctx context.Context) error {
 		if err := s.newLineage(); err != nil {
 			return fmt.Errorf("folder %q is not writable: %w", s.cfg.Dir, err)
 		}
+	}
+	if err := s.layOut(ctx); err != nil {
+		return fmt.Errorf("folder %q cannot be brought to format %d: %w", s.cfg.Dir, formatNumber, err)
 	}
 	if err := s.unpack(ctx); err != nil {
 		return fmt.Errorf("folder %q: an interrupted write cannot be finished: %w", s.cfg.Dir, err)

@@ -123,7 +123,7 @@ func (v *Snapshot) Outbox(ctx context.Context, above uint64) iter.Seq2[Item, err
 			yield(Item{}, err)
 			return
 		}
-		it := v.txn.NewIterator(badger.IteratorOptions{Prefix: []byte{outboxKey}})
+		it := iterate(v.txn, []byte{outboxKey})
 		defer it.Close()
 		var item Item // as far as it was read
 		for it.Seek(outboxRecord(above + 1)); it.Valid(); it.Next() {
@@ -169,7 +169,7 @@ func (v *Snapshot) ItemRollups(ctx context.Context, item *Item) iter.Seq2[metric
 		}
 		prefix := intervalPrefix(rollupKey, item.Interval)
 		tail := binary.BigEndian.AppendUint32(appendText(nil, item.Switch), item.Revision)
-		err := scan(v.txn, prefix, func(i *badger.Item) error {
+		err := scan(v.txn, prefix, func(i *record) error {
 			k := keyReader{b: i.Key(), at: len(prefix)}
 			k.byte()
 			k.skipText()
@@ -219,7 +219,7 @@ func (s *Store) Delivered(until uint64) error {
 		if err != nil {
 			return err
 		}
-		return scan(txn, []byte{outboxKey}, func(i *badger.Item) error {
+		return scan(txn, []byte{outboxKey}, func(i *record) error {
 			n, _, err := itemPart(i.Key())
 			if err != nil {
 				return err
@@ -227,7 +227,7 @@ func (s *Store) Delivered(until uint64) error {
 			if n > until || n == last {
 				return errStop
 			}
-			list = append(list, change{key: i.KeyCopy(nil)})
+			list = append(list, change{key: i.KeyCopy()})
 			return nil
 		})
 	})

@@ -69,9 +69,9 @@ func (s *Store) commit(changes []change) error {
 	for _, c := range changes {
 		var err error
 		if c.value == nil {
-			err = txn.Delete(c.key)
+			err = txn.Delete(diskKey(c.key))
 		} else {
-			err = txn.Set(c.key, c.value)
+			err = txn.Set(diskKey(c.key), c.value)
 		}
 		if err != nil {
 			return err
@@ -207,7 +207,7 @@ func contactRecords(c *metrics.Contact) ([]change, error) {
 }
 
 func readPlace(txn *badger.Txn, id []byte, sw string) (p place, known bool, err error) {
-	item, err := txn.Get(id)
+	item, err := get(txn, id)
 	if errors.Is(err, badger.ErrKeyNotFound) {
 		return p, false, nil
 	}
@@ -223,7 +223,7 @@ func readPlace(txn *badger.Txn, id []byte, sw string) (p place, known bool, err 
 
 func nextRevision(txn *badger.Txn, i metrics.Interval, sw string) (uint32, error) {
 	next := uint32(0)
-	err := scan(txn, sealPrefix(i, sw), func(item *badger.Item) error {
+	err := scan(txn, sealPrefix(i, sw), func(item *record) error {
 		k := item.Key()
 		next = binary.BigEndian.Uint32(k[len(k)-4:]) + 1
 		return nil
@@ -232,8 +232,8 @@ func nextRevision(txn *badger.Txn, i metrics.Interval, sw string) (uint32, error
 }
 
 // scan calls f with every key under a prefix, in order.
-func scan(txn *badger.Txn, prefix []byte, f func(*badger.Item) error) error {
-	it := txn.NewIterator(badger.IteratorOptions{Prefix: prefix})
+func scan(txn *badger.Txn, prefix []byte, f func(*record) error) error {
+	it := iterate(txn, prefix)
 	defer it.Close()
 	for it.Seek(prefix); it.ValidForPrefix(prefix); it.Next() {
 		if err := f(it.Item()); err != nil {

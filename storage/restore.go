@@ -83,8 +83,8 @@ func (s *Store) holds(ctx context.Context, want Counts) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if !ofFolder(it.Item().Key()) {
-				got.add(it.Item().Key())
+			if key := keyAt(it.Item().Key()); !ofFolder(key) {
+				got.add(key)
 			}
 		}
 		return nil

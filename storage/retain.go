@@ -96,7 +96,7 @@ func (s *Store) deleteBatch(kind byte, at, until []byte) (n int, next []byte, er
 	var list []change
 	size := 0
 	err = s.db.View(func(txn *badger.Txn) error {
-		it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte{kind}})
+		it := iterate(txn, []byte{kind})
 		defer it.Close()
 		for it.Seek(at); it.Valid(); it.Next() {
 			key := it.Item().Key()
@@ -129,7 +129,7 @@ func (s *Store) deleteBatch(kind byte, at, until []byte) (n int, next []byte, er
 }
 
 // allKeys are all keys of a stored record, which go in one transaction.
-func allKeys(item *badger.Item) ([][]byte, error) {
+func allKeys(item *record) ([][]byte, error) {
 	switch item.Key()[0] {
 	case contactKey:
 		var c metrics.Contact
@@ -145,5 +145,5 @@ func allKeys(item *badger.Item) ([][]byte, error) {
 		}
 		return factKeys(&f), nil
 	}
-	return [][]byte{item.KeyCopy(nil)}, nil
+	return [][]byte{item.KeyCopy()}, nil
 }

@@ -107,7 +107,7 @@ func (v *Snapshot) read(ctx context.Context, q Query, f func(key []byte, r *metr
 	if err := v.store.whole([]byte{rollupKey}, int64(from), int64(to), asked); err != nil {
 		return err
 	}
-	return eachPart(ctx, v.txn, from, to, wanted, func(item *badger.Item, row []byte) error {
+	return eachPart(ctx, v.txn, from, to, wanted, func(item *record, row []byte) error {
 		var r metrics.Rollup
 		if err := item.Value(r.UnmarshalBinary); err != nil {
 			return fmt.Errorf("rollup %q: %w", item.Key(), err)
@@ -126,8 +126,8 @@ func (v *Snapshot) read(ctx context.Context, q Query, f func(key []byte, r *metr
 // It skips: where the key at hand is not wanted, it seeks the next one that
 // could be, in this interval or the next. One agent's month so costs some 2,900
 // seeks instead of everybody's three million rollups.
-func eachPart(ctx context.Context, txn *badger.Txn, from, to metrics.Interval, wanted [][]byte, f func(item *badger.Item, row []byte) error) error {
-	it := txn.NewIterator(badger.IteratorOptions{Prefix: spanPrefix(rollupKey, from, to)})
+func eachPart(ctx context.Context, txn *badger.Txn, from, to metrics.Interval, wanted [][]byte, f func(item *record, row []byte) error) error {
+	it := iterate(txn, spanPrefix(rollupKey, from, to))
 	defer it.Close()
 	it.Seek(append(intervalPrefix(rollupKey, from), wanted[0]...))
 	for it.Valid() {

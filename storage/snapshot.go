@@ -74,7 +74,7 @@ func (v *Snapshot) Seals(ctx context.Context, from, to metrics.Interval) iter.Se
 			yield(Seal{}, err)
 			return
 		}
-		it := v.txn.NewIterator(badger.IteratorOptions{Prefix: spanPrefix(sealKey, from, to)})
+		it := iterate(v.txn, spanPrefix(sealKey, from, to))
 		defer it.Close()
 		for it.Seek(intervalPrefix(sealKey, from)); it.Valid(); it.Next() {
 			seal, err := parseSeal(it.Item())
@@ -92,7 +92,7 @@ func (v *Snapshot) Seals(ctx context.Context, from, to metrics.Interval) iter.Se
 	}
 }
 
-func parseSeal(item *badger.Item) (s Seal, err error) {
+func parseSeal(item *record) (s Seal, err error) {
 	k := keyReader{b: item.Key(), at: 1}
 	s = Seal{Interval: metrics.Interval(k.number()), Switch: k.text(), Revision: k.revision()}
 	if err := k.done(); err != nil {

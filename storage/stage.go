@@ -97,13 +97,13 @@ func (s *Store) unpackLocked() error {
 	}
 	var apply, empty []change
 	err = s.db.View(func(txn *badger.Txn) error {
-		return scan(txn, []byte{stagedKey}, func(item *badger.Item) error {
-			key := item.KeyCopy(nil)
+		return scan(txn, []byte{stagedKey}, func(item *record) error {
+			key := item.KeyCopy()
 			empty = append(empty, change{key: key})
 			if !complete {
 				return nil
 			}
-			value, err := item.ValueCopy(nil)
+			value, err := item.ValueCopy()
 			if err != nil {
 				return err
 			}

@@ -87,7 +87,7 @@ func (s *Store) number(name string) (n int64, found bool, err error) {
 }
 
 func readNumber(txn *badger.Txn, name string) (int64, bool, error) {
-	item, err := txn.Get(metadata(name))
+	item, err := get(txn, metadata(name))
 	if errors.Is(err, badger.ErrKeyNotFound) {
 		return 0, false, nil
 	}

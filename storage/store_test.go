@@ -51,7 +51,7 @@ func countKeys(t testing.TB, s *Store, prefix []byte) int {
 	t.Helper()
 	n := 0
 	err := s.db.View(func(txn *badger.Txn) error {
-		return scan(txn, prefix, func(*badger.Item) error { n++; return nil })
+		return scan(txn, prefix, func(*record) error { n++; return nil })
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -96,7 +96,7 @@ func shareOf(path string) (u Usage) {
 		return u
 	}
 	for _, b := range t.blocks {
-		switch b.first[0] {
+		switch keyAt(b.first)[0] {
 		case rollupKey, sealKey:
 			u.Rollups += b.length
 		case contactKey, byAgentKey, byQueueKey, byLegKey, byCallerKey, staysKey, identityKey, spansKey, openKey:
