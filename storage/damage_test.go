@@ -436,7 +436,7 @@ func TestDamagedLevels(t *testing.T) {
 	}
 	// Somebody else's rows of the same interval are not asked for.
 	lost := s.damages[0].Lost[0]
-	k := keyReader{b: lost.From, at: 1}
+	k := keyReader{b: keyAt(lost.From), at: 1}
 	interval := metrics.Interval(k.number())
 	k.byte()
 	names := map[string]bool{"agent-0000": true, "agent-0999": true, k.text(): false}

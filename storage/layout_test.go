@@ -133,8 +133,8 @@ func TestRewritten(t *testing.T) {
 	}
 	worst, across := 0, ""
 	for l, tables := range levels {
-		if l == 0 || l == last {
-			continue
+		if l != last-1 {
+			continue // of those above, each lies across all of the few below it
 		}
 		for _, a := range tables {
 			n := 0
@@ -152,7 +152,7 @@ func TestRewritten(t *testing.T) {
 	if len(levels[last]) < 15 {
 		t.Fatalf("%d tables on the last level are too few to tell", len(levels[last]))
 	}
-	if worst > len(levels[last])*2/3 {
+	if worst > len(levels[last])/3 {
 		t.Errorf("a table lies across %d of the %d on the last level", worst, len(levels[last]))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -45,7 +46,8 @@ func firstOf(kind byte, place []byte) []byte {
 	}
 	n := int64(binary.BigEndian.Uint64(interval) ^ 1<<63)
 	if kind == contactKey || kind == factKey {
-		n = int64(metrics.Interval(n).Start())
+		const most = math.MaxInt64 / int64(metrics.IntervalLength)
+		n = int64(metrics.Interval(min(max(n, -most), most)).Start())
 	}
 	first := appendNumber([]byte{kind}, n)
 	if len(place) > timeHead && place[timeHead] == kind && bytes.Compare(place[timeHead:], first) > 0 {

@@ -116,8 +116,8 @@ func TestOpenFaults(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
-		wantFault(t, Config{Dir: newer}, `folder "`+newer+`" has format 6, this program reads up to 5`)
-		wantFault(t, Config{Dir: newer, ReadOnly: true}, `folder "`+newer+`" has format 6, this program reads up to 5`)
+		wantFault(t, Config{Dir: newer}, `folder "`+newer+`" has format 7, this program reads up to 6`)
+		wantFault(t, Config{Dir: newer, ReadOnly: true}, `folder "`+newer+`" has format 7, this program reads up to 6`)
 	})
 	t.Run("nothing to read", func(t *testing.T) {
 		none := filepath.Join(dir, "none")
