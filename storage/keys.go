@@ -93,6 +93,9 @@ func appendNumber(b []byte, n int64) []byte {
 	return binary.BigEndian.AppendUint64(b, uint64(n)^1<<63)
 }
 
+// numberOf is what appendNumber appended.
+func numberOf(b []byte) int64 { return int64(binary.BigEndian.Uint64(b) ^ 1<<63) }
+
 func appendText(b []byte, s string) []byte {
 	if len(s) > maxText {
 		s = s[:maxText]
@@ -229,9 +232,7 @@ func (k *keyReader) take(n int) []byte {
 
 func (k *keyReader) byte() byte { return k.take(1)[0] }
 
-func (k *keyReader) number() int64 {
-	return int64(binary.BigEndian.Uint64(k.take(8)) ^ 1<<63)
-}
+func (k *keyReader) number() int64 { return numberOf(k.take(8)) }
 
 func (k *keyReader) revision() uint32 { return binary.BigEndian.Uint32(k.take(4)) }
 

@@ -40,6 +40,10 @@ var timeKinds = []byte{contactKey, rollupKey, sealKey, spansKey, factKey}
 
 func ofTime(kind byte) bool { return bytes.IndexByte(timeKinds, kind) >= 0 }
 
+// inMillis tells whether the moment that a kind in the list by time leads with is in
+// milliseconds, and not an interval.
+func inMillis(kind byte) bool { return kind == contactKey || kind == factKey }
+
 // hashedKinds are the kinds that a hash leads, with their letters on the disk.
 var hashedKinds = map[byte]byte{identityKey: visitsHash, byLegKey: legsHash}
 
@@ -71,8 +75,8 @@ func diskKey(key []byte) []byte {
 func intervalOf(key []byte) metrics.Interval {
 	var moment [8]byte
 	copy(moment[:], key[1:])
-	n := int64(binary.BigEndian.Uint64(moment[:]) ^ 1<<63)
-	if key[0] == contactKey || key[0] == factKey {
+	n := numberOf(moment[:])
+	if inMillis(key[0]) {
 		return metrics.IntervalOf(metrics.Millis(n))
 	}
 	return metrics.Interval(n)
@@ -83,7 +87,7 @@ func diskPrefix(prefix []byte) []byte {
 	if !ofTime(prefix[0]) || len(prefix) >= timeHead {
 		return diskKey(prefix)
 	}
-	if prefix[0] == contactKey || prefix[0] == factKey {
+	if inMillis(prefix[0]) {
 		return []byte{byTime}
 	}
 	return append([]byte{byTime}, prefix[1:]...)

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"math"
 	"slices"
@@ -44,8 +43,8 @@ func firstOf(kind byte, place []byte) []byte {
 	if len(place) > timeHead && place[timeHead] > kind && !next(interval) {
 		return []byte{kind + 1}
 	}
-	n := int64(binary.BigEndian.Uint64(interval) ^ 1<<63)
-	if kind == contactKey || kind == factKey {
+	n := numberOf(interval)
+	if inMillis(kind) {
 		const most = math.MaxInt64 / int64(metrics.IntervalLength)
 		n = int64(metrics.Interval(min(max(n, -most), most)).Start())
 	}
@@ -113,13 +112,13 @@ func momentOf(key []byte) string {
 		return ""
 	}
 	k := keyReader{b: key, at: 1}
-	switch key[0] {
-	case rollupKey, sealKey, spansKey:
-		return metrics.Interval(k.number()).Start().Time().Format("2006-01-02T15:04Z")
-	case contactKey, factKey:
-		return metrics.Millis(k.number()).Time().Format("2006-01-02T15:04:05Z")
+	switch {
+	case !ofTime(key[0]):
+		return ""
+	case inMillis(key[0]):
+		return moment(metrics.Millis(k.number()))
 	}
-	return ""
+	return metrics.Interval(k.number()).Start().Time().Format("2006-01-02T15:04Z")
 }
 
 // Damage says, in words, what damaged files held that cannot be read any more.
