@@ -95,8 +95,10 @@ func (r *readers) keepOf(ctx context.Context, stream jetstream.Stream, want []st
 	errs := []error{names.Err()}
 	for _, n := range want {
 		if !slices.Contains(have, n) {
-			_, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{Durable: n, AckPolicy: jetstream.AckExplicitPolicy, DeliverPolicy: jetstream.DeliverAllPolicy,
+			making, made := toTheEnd(ctx)
+			_, err := stream.CreateConsumer(making, jetstream.ConsumerConfig{Durable: n, AckPolicy: jetstream.AckExplicitPolicy, DeliverPolicy: jetstream.DeliverAllPolicy,
 				AckWait: ackWait, MaxAckPending: unread, Description: "of the token " + n})
+			made()
 			errs = append(errs, err)
 		}
 	}

@@ -249,10 +249,21 @@ func (r *records) again() {
 	r.at, r.sent = 0, nil
 }
 
+// madeWithin bounds how long the server may take to make something.
+const madeWithin = 5 * time.Second
+
+// toTheEnd goes on when ctx ends: what the embedded server makes while it is told to
+// stop, it does not close.
+func toTheEnd(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), madeWithin)
+}
+
 func (r *records) findStream(ctx context.Context, o *outlet) error {
 	stream, err := r.js.Stream(ctx, o.stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		stream, err = r.js.CreateStream(ctx, jetstream.StreamConfig{
+		making, made := toTheEnd(ctx)
+		defer made()
+		stream, err = r.js.CreateStream(making, jetstream.StreamConfig{
 			Name: o.stream, Subjects: []string{o.subject}, Storage: jetstream.FileStorage, MaxAge: o.keep, MaxBytes: o.bytes,
 			Discard: jetstream.DiscardOld, Replicas: max(1, r.bus.cfg.Streams.Replicas), Duplicates: min(knownFor, o.keep),
 			Description: "written by tallyd at site " + r.bus.cfg.Service.Site(),

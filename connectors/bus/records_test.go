@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/goleak"
 
 	"tallyd/connectors/api"
 	"tallyd/connectors/bus/bustest"
@@ -180,6 +181,35 @@ func freePort(t *testing.T) int {
 	}
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port
+}
+
+// TestStoppedAtOnce: whenever it is stopped, also while the streams are being made,
+// nothing of it goes on.
+func TestStoppedAtOnce(t *testing.T) {
+	c := newCentre(t)
+	before := goleak.IgnoreCurrent()
+	for n := range 60 {
+		b, err := New(Config{Service: c.service, Listen: "127.0.0.1:0", Dir: t.TempDir(), Streams: Streams{RollupsFor: time.Hour, ContactsFor: time.Hour}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- b.Run(ctx) }()
+		select {
+		case <-b.Ready():
+		case err := <-ended:
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(n%20) * 300 * time.Microsecond)
+		cancel()
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
+		if err := goleak.Find(before); err != nil {
+			t.Fatalf("the %dth: %.1000s", n, err)
+		}
+	}
 }
 
 // TestRecordsServerAway: an external server that dies and comes back again and
