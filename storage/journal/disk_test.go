@@ -20,6 +20,7 @@ type disk struct {
 	// room is how many bytes can still be written; fail makes everything fail.
 	room int
 	fail error
+	full func()        // if not nil: called, once, by who finds no room
 	hang chan struct{} // a write waits for it
 }
 
@@ -117,6 +118,10 @@ func (h *handle) Write(b []byte) (int, error) {
 	h.d.room -= n
 	h.n.b = append(h.n.b, b[:n]...)
 	if n < len(b) {
+		if f := h.d.full; f != nil {
+			h.d.full = nil
+			f()
+		}
 		return n, errNoSpace
 	}
 	return n, nil
@@ -133,6 +138,16 @@ func (h *handle) Sync() error {
 }
 
 func (h *handle) Close() error { return nil }
+
+// left is all that was written. The lock is held.
+func (d *disk) left() *disk {
+	out := newDisk()
+	for name, n := range d.files {
+		out.files[name] = &inode{bytes.Clone(n.b), len(n.b)}
+	}
+	out.safe = maps.Clone(out.files)
+	return out
+}
 
 // cut is what is found after a power cut: of each file what was synced, and of
 // the rest as much as keep says, of which garbage may have hit the last bytes.

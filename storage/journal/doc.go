@@ -26,6 +26,7 @@
 //	S  a part of a checkpoint, 1 MB at most, and s the last one; then
 //	r  records: each its length as a varint, and its bytes
 //
-// A checkpoint begins a segment; once it is safe on the disk the segments before
-// it are deleted. A crash can leave a frame cut off: reading ends before it.
+// A checkpoint begins a segment, which has its name once that is safe on the disk
+// (before, it ends in ".half"); then the segments before it are deleted. A crash
+// can leave a frame cut off: reading ends before it.
 package journal

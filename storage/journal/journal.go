@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -277,7 +278,7 @@ func Remove(files Files, dir string) error {
 		return err
 	}
 	for _, name := range names {
-		if _, ok := segmentNumber(name); ok {
+		if _, ok := segmentNumber(strings.TrimSuffix(name, halfSuffix)); ok {
 			if err := files.Remove(filepath.Join(dir, name)); err != nil {
 				return err
 			}

@@ -122,6 +122,55 @@ func TestPowerCuts(t *testing.T) {
 	})
 }
 
+// A daemon that dies while it writes its first checkpoint has lost nothing, and
+// finds nothing to complain of.
+func TestFirstCheckpointTorn(t *testing.T) {
+	whole := newDisk()
+	j, _, err := Open(quick(whole))
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.Checkpoint(number(0, 40))
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	size := len(whole.files[filepath.Join(dir, segmentName(1))].b)
+	for room := range size {
+		d := newDisk()
+		d.room = room
+		j, _, err := Open(quick(d))
+		if err != nil {
+			t.Fatal(err)
+		}
+		// As it was found by who was to write the last byte.
+		found := make(chan *disk, 1)
+		d.full = func() { found <- d.left() }
+		j.Checkpoint(number(0, 40))
+		d = <-found
+		_ = j.Close()
+		var log bytes.Buffer
+		c := quick(d)
+		c.Log = slog.New(slog.NewTextHandler(&log, nil))
+		j, r, err := Open(c)
+		if err != nil || !r.Empty() {
+			t.Fatalf("after %d bytes: %v, %v", room, r, err)
+		}
+		j.Checkpoint(number(0, 40))
+		j.Append(number(1, 10))
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, r, err := Open(quick(d)); err != nil {
+			t.Fatal(err)
+		} else if to, err := recoveredTo(r); err != nil || to != 1 {
+			t.Errorf("after %d bytes: it comes back up to %d, %v", room, to, err)
+		}
+		if names, _ := d.List(dir); log.Len() > 0 || len(names) != 1 {
+			t.Errorf("after %d bytes: the folder has %v, the log says: %s", room, names, log.String())
+		}
+	}
+}
+
 // One flipped bit anywhere is noticed: what comes back is a prefix, and what was
 // in the way is kept.
 func TestEveryFlippedByte(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // Recovered is what a journal held when it was opened.
@@ -108,6 +109,11 @@ func find(files Files, dir string, key []byte) (r *Recovered, last uint64, err e
 		if n, ok := segmentNumber(name); ok {
 			numbers = append(numbers, n)
 			last = max(last, n)
+		} else if strings.HasSuffix(name, suffix+halfSuffix) {
+			// A checkpoint that was never finished: what came before it is still there.
+			if err := files.Remove(filepath.Join(dir, name)); err != nil {
+				return nil, 0, err
+			}
 		}
 	}
 	slices.Sort(numbers)
@@ -120,8 +126,8 @@ func find(files Files, dir string, key []byte) (r *Recovered, last uint64, err e
 		case err == nil && after.number != 0 && after.number != n:
 			continue // the checkpoint that it ended with was never finished, and it holds no record
 		case err != nil:
-			// A checkpoint that was never finished: nothing was written after it.
-			// If it was finished once, the one before it is gone.
+			// A continuation that was never finished: nothing was written after it.
+			// If it was finished once, what it rests on may be gone.
 			why = errors.Join(fmt.Errorf("%s: %w", filepath.Join(dir, segmentName(n)), err), why)
 		case from != nil:
 			follow = append(follow, piece{n, after.at})

@@ -26,6 +26,7 @@ const (
 	statePart     = 1 << 20
 	suffix        = ".journal"
 	damagedSuffix = ".damaged"
+	halfSuffix    = ".half" // a checkpoint that is being written
 )
 
 type frameKind byte

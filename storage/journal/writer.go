@@ -18,7 +18,7 @@ type writer struct {
 	sealer   *sealer
 	buf      []byte
 	empty    bool   // there is no checkpoint to continue
-	half     bool   // the checkpoint of the newest segment is not whole
+	half     string // the file of a checkpoint that is not whole; "" if none
 	written  uint64 // records
 	unsynced bool
 	since    int64 // bytes since the checkpoint
@@ -102,7 +102,7 @@ func (w *writer) append(batch []byte) error {
 		if w.empty || w.from.number == 0 {
 			return errors.New("there is no checkpoint to continue")
 		}
-		if err := w.begin(); err != nil {
+		if err := w.begin(segmentName(w.last + 1)); err != nil {
 			return err
 		}
 		at := binary.AppendUvarint(binary.AppendUvarint(nil, w.from.number), uint64(w.from.at))
@@ -120,11 +120,10 @@ func (w *writer) append(batch []byte) error {
 	return w.flush()
 }
 
-// begin makes the next segment; its header waits in buf.
-func (w *writer) begin() error {
+// begin makes the next segment under a name; its header waits in buf.
+func (w *writer) begin(name string) error {
 	w.last++
-	name := filepath.Join(w.cfg.Dir, segmentName(w.last))
-	f, err := w.cfg.Files.Create(name)
+	f, err := w.cfg.Files.Create(filepath.Join(w.cfg.Dir, name))
 	if err != nil {
 		return err
 	}
@@ -141,13 +140,16 @@ func (w *writer) flush() error {
 	return nil
 }
 
-// checkpoint begins a segment with a state, and deletes what came before.
+// checkpoint begins a segment with a state, and deletes what came before. It has
+// its name once it is whole, so that one that never was is nothing to read.
 func (w *writer) checkpoint(state []byte) error {
 	w.close()
-	if err := w.begin(); err != nil {
+	name := segmentName(w.last + 1)
+	half := filepath.Join(w.cfg.Dir, name+halfSuffix)
+	if err := w.begin(name + halfSuffix); err != nil {
 		return err
 	}
-	w.half = true
+	w.half = half
 	w.size.Store(0)
 	for len(state) > statePart {
 		w.buf = w.sealer.appendFrame(w.buf, statePiece, state[:statePart])
@@ -164,10 +166,14 @@ func (w *writer) checkpoint(state []byte) error {
 	if err := w.file.Sync(); err != nil {
 		return err
 	}
+	if err := w.cfg.Files.Rename(half, filepath.Join(w.cfg.Dir, name)); err != nil {
+		return err
+	}
+	w.half = ""
 	if err := w.cfg.Files.SyncDir(w.cfg.Dir); err != nil {
 		return err
 	}
-	w.unsynced, w.empty, w.half = false, false, false
+	w.unsynced, w.empty = false, false
 	w.base, w.since, w.began = w.last, 0, time.Now()
 	w.forget()
 	return nil
@@ -216,9 +222,9 @@ func (w *writer) close() {
 func (w *writer) failed(err error) {
 	w.close()
 	w.unsynced = false
-	if w.half { // it would only take up space
-		w.half = false
-		_ = w.cfg.Files.Remove(filepath.Join(w.cfg.Dir, segmentName(w.last))) // reading does without it, too
+	if w.half != "" { // it would only take up space
+		_ = w.cfg.Files.Remove(w.half) // opening does so, too
+		w.half = ""
 	}
 	if w.pause == 0 {
 		w.pause = w.cfg.Retry
