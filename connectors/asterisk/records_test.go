@@ -1,6 +1,7 @@
 package asterisk
 
 import (
+	"bufio"
 	"encoding/csv"
 	"fmt"
 	"io"
@@ -20,9 +21,23 @@ import (
 // it.
 func compareCalls(t *testing.T, folder string, r *replayed) {
 	t.Helper()
-	compareRecord(t, readRecord(t, folder+"/cel-Master.csv", callrecords.ReadCEL), r)
+	show(t, folder+"/cel-Master.csv", compareRecord(t, readRecord(t, folder+"/cel-Master.csv", callrecords.ReadCEL), r))
 	if files, _ := os.ReadDir(folder); slices.ContainsFunc(files, func(f os.DirEntry) bool { return strings.HasPrefix(f.Name(), "Master.csv") }) {
-		compareRecord(t, readRecord(t, folder+"/Master.csv", callrecords.ReadCDR), r)
+		show(t, folder+"/Master.csv", compareRecord(t, readRecord(t, folder+"/Master.csv", callrecords.ReadCDR), r))
+	}
+}
+
+// show logs what a record has, row by row, of visits with which something is
+// wrong: a live switch does not do the same again.
+func show(t *testing.T, file string, result *records.Result) {
+	t.Helper()
+	for _, d := range result.Unexplained() {
+		rows := bufio.NewScanner(openEither(t, file))
+		for n := 1; rows.Scan(); n++ {
+			if d.ID != "" && strings.Contains(rows.Text(), d.ID) {
+				t.Logf("line %d: %s", n, rows.Text())
+			}
+		}
 	}
 }
 
