@@ -135,19 +135,36 @@ func TestCDRStays(t *testing.T) {
 
 // TestCDRLocal: the row of a Local channel that is taken out of the talk ends
 // then. Where a subroutine hid that the row was Queue's, the next one still tells
-// of a stay that had begun with it.
+// of a stay that had begun with it, and with whom.
 func TestCDRLocal(t *testing.T) {
 	row := func(rung, app, from, to string) string {
 		return fmt.Sprintf(`"","701","60","c","x","PJSIP/t-00000000","%s","%s","q,t","2026-11-23 15:51:%s","2026-11-23 15:51:%s","2026-11-23 15:51:%s",1,1,"ANSWERED","D","1795449060.0",""`+"\n", rung, app, from, from, to)
 	}
-	for next, want := range map[string]metrics.Millis{"08": 1795449061_000, "09": 1795449069_000} { // at once; a second later: another call
-		rec, err := ReadCDR(strings.NewReader(row("Local/1@a-00000001;1", "Return", "01", "08")+row("PJSIP/1-00000002", "Queue", next, "15")), time.UTC)
+	hidden := row("Local/1@a-00000001;1", "Return", "01", "08")
+	for next, want := range map[string]string{"08": "Local/1@a from 1795449061000", "09": "PJSIP/1 from 1795449069000"} { // at once; a second later: another call
+		rec, err := ReadCDR(strings.NewReader(hidden+row("PJSIP/1-00000002", "Queue", next, "15")), time.UTC)
 		if err != nil || len(rec.Visits) != 1 {
 			t.Fatal(err, rec.Visits)
 		}
-		if v := rec.Visits[0]; v.Earliest != want || v.Ended != 1795449075_000 {
-			t.Errorf("the next row at %s: a stay from %d to %d, want from %d", next, v.Earliest, v.Ended, want)
+		if v := rec.Visits[0]; fmt.Sprintf("%s from %d", v.Agent, v.Earliest) != want || v.Ended != 1795449075_000 {
+			t.Errorf("the next row at %s: a stay with %s from %d to %d, want with %s", next, v.Agent, v.Earliest, v.Ended, want)
 		}
+	}
+	// The caller is transferred back to the queue, and to the same agent: three rows
+	// of Queue, two stays.
+	rows := hidden + row("PJSIP/1-00000002", "Queue", "08", "12") +
+		strings.ReplaceAll(row("Local/1@a-00000003;1", "Queue", "13", "14")+row("PJSIP/1-00000004", "Queue", "14", "18"), "q,t", "q,tT")
+	rec, err := ReadCDR(strings.NewReader(rows), time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stay := func(joined, answered, ended metrics.Millis) metrics.Contact {
+		return metrics.Contact{Visit: "1795449060.0", Leg: "1795449060.0", Queue: "q", Agent: "Local/1@a", Outcome: metrics.Answered,
+			Joined: 1795449060_000 + joined, Answered: 1795449060_000 + answered, Ended: 1795449060_000 + ended}
+	}
+	r := records.Compare(rec, &records.Counted{Contacts: []metrics.Contact{stay(1000, 8000, 12_720), stay(12_720, 14_000, 18_300)}}, records.Span{})
+	if r.Visits != 2 || r.Compared != 2 || len(r.Unexplained()) != 0 {
+		t.Errorf("%d visits, %d compared, unexplained: %+v", r.Visits, r.Compared, r.Unexplained())
 	}
 }
 

@@ -1,6 +1,7 @@
 package callrecords
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"math"
@@ -88,6 +89,7 @@ type cdrStay struct {
 	ended  time.Time
 	latest time.Time // where nobody answered: when the call's next row began
 	agent  *cdrRow   // the row of who answered
+	by     string    // the interface that rang there, or before it, where a Local channel was taken out
 	second bool      // of another before it under another channel, perhaps
 	rest   bool      // of the one before it under this channel, perhaps
 }
@@ -121,16 +123,15 @@ func (d *cdr) take(r *cdrRow) {
 		if c.answered != nil && r.rung == "" && c.answered.row.data == r.data {
 			return // the rest of what somebody answered
 		}
-		began := r.start
+		c.open = &cdrStay{row: r, began: r.start, rest: c.answered != nil && c.answered.row.data == r.data}
 		if n := len(c.parts); n > 0 && c.parts[n-1].goesOn(r) {
-			began = c.parts[n-1].start
+			c.open.began, c.open.by = c.parts[n-1].start, c.parts[n-1].rung
 		}
-		c.open = &cdrStay{row: r, began: began, rest: c.answered != nil && c.answered.row.data == r.data}
 		d.stays = append(d.stays, c.open)
 	}
 	c.open.ended = r.end
 	if r.answered && r.rung != "" {
-		c.open.agent = r
+		c.open.agent, c.open.by = r, cmp.Or(c.open.by, interfaceOf(r.rung))
 		c.open.second = d.rung[r.rung] != nil
 		d.rung[r.rung] = append(d.rung[r.rung], c.open)
 		c.answered, c.open = c.open, nil
@@ -160,7 +161,7 @@ func (d *cdr) visit(s *cdrStay) *records.Visit {
 		Earliest: d.clock.moment(s.row.line, s.began), Perhaps: s.second, Rest: s.rest, Outcomes: records.Unanswered(), Ended: d.clock.moment(s.row.line, s.ended), End: s.row.disposition}
 	v.Last = v.Ended
 	if s.agent != nil {
-		v.Outcomes, v.Agent = []metrics.Outcome{metrics.Answered}, interfaceOf(s.agent.rung)
+		v.Outcomes, v.Agent = []metrics.Outcome{metrics.Answered}, s.by
 	} else if s.latest.IsZero() {
 		// The last row is of the last ring, not of the wait after it.
 		v.Outcomes, v.Latest = append(v.Outcomes, metrics.Abandoned), math.MaxInt64
@@ -250,7 +251,7 @@ func (d *cdr) look(counted []metrics.Contact, _ func(string) []string) {
 // the beginning or the end of one that passed from one channel to another.
 func (d *cdr) uncounted(s *cdrStay) string {
 	begins := len(d.passed[s.row.id]) > 0
-	ends := s.agent != nil && slices.ContainsFunc(d.passed[interfaceOf(s.agent.rung)], func(c *metrics.Contact) bool {
+	ends := s.agent != nil && slices.ContainsFunc(d.passed[s.by], func(c *metrics.Contact) bool {
 		return c.Queue == queueOf(s.row.data) && d.near(s.row.line, s.ended, c.Ended)
 	})
 	if begins || ends {
