@@ -138,7 +138,7 @@ func (t *Tracker) Rollups(w *Window) []Rollup {
 			if r.isZero() {
 				continue
 			}
-			r.Name, r.Second = t.rowName(k, i)
+			r.Name, r.Second = t.RowName(k, i)
 			out = append(out, r)
 		}
 	}
@@ -154,7 +154,8 @@ func (t *Tracker) Rollups(w *Window) []Rollup {
 	return out
 }
 
-func (t *Tracker) rowName(k RowKind, i int) (name, second string) {
+// RowName names row i of a kind. Any goroutine may call it.
+func (t *Tracker) RowName(k RowKind, i int) (name, second string) {
 	switch k {
 	case QueueRow:
 		return t.names.Name(QueueName, uint32(i)), ""

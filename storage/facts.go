@@ -139,6 +139,7 @@ type FactQuery struct {
 	From, To metrics.Millis
 	Kind     metrics.FactKind
 	Agent    string
+	Of       map[string]bool // of these agents; nil: of all
 	Limit    int
 	// After leaves out what comes before a place, and what is there: the last one of
 	// the page before.
@@ -217,6 +218,9 @@ func (v *Snapshot) eachFact(ctx context.Context, q *FactQuery, f func(*metrics.F
 			return err
 		}
 		if !there || q.Agent != "" && fact.Agent != q.Agent { // the list has an entry too many
+			continue
+		}
+		if q.Of != nil && !q.Of[fact.Agent] {
 			continue
 		}
 		if err := f(&fact); err != nil {

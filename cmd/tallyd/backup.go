@@ -99,7 +99,7 @@ func printBackup(out io.Writer, file string, info *storage.BackupInfo, asJSON bo
 			*storage.BackupInfo
 		}{file, info})
 	}
-	_, err := fmt.Fprintf(out, "%s: site %q as of %s, %s\n  %d rollups of %d sealed intervals, %d contacts\n  sha256 %s\n", file, info.Site,
-		metrics.Millis(info.At).Time().Format(time.RFC3339), humanize.Bytes(uint64(info.Bytes)), info.Rollups, info.Seals, info.Contacts, info.SHA256)
+	_, err := fmt.Fprintf(out, "%s: site %q as of %s, %s\n  %d rollups of %d sealed intervals, %d contacts, %d facts\n  sha256 %s\n", file, info.Site,
+		metrics.Millis(info.At).Time().Format(time.RFC3339), humanize.Bytes(uint64(info.Bytes)), info.Rollups, info.Seals, info.Contacts, info.Facts, info.SHA256)
 	return err
 }

@@ -77,21 +77,8 @@ func (o *contactsOptions) request(cfg *config.Config) (r client.ContactQuery, zo
 		return r, nil, &codeError{exitUsage, err}
 	}
 	r = client.ContactQuery{Kind: o.kind, Switch: o.sw, Queues: o.queues, Agent: o.agent, Outcomes: o.outcomes, Caller: o.caller}
-	if r.From, err = localTime(o.from, zone); err != nil {
-		return r, nil, usage("contacts: --from %v", err)
-	}
-	if r.To, err = localTime(o.to, zone); err != nil {
-		return r, nil, usage("contacts: --to %v", err)
-	}
-	if r.To.IsZero() {
-		r.To = time.Now() // the same for every page
-	}
-	if r.From.IsZero() {
-		y, m, d := r.To.In(zone).Date()
-		r.From = time.Date(y, m, d, 0, 0, 0, 0, zone)
-	}
-	if !r.From.Before(r.To) {
-		return r, nil, usage("contacts: the span from %s to %s is empty", r.From.In(zone).Format(time.RFC3339), r.To.In(zone).Format(time.RFC3339))
+	if r.From, r.To, err = spanOf("contacts", cfg, o.from, o.to); err != nil {
+		return r, nil, err
 	}
 	if !slices.Contains(metrics.ContactKindNames(), o.kind) {
 		return r, nil, usage("contacts: --kind %q is neither visit nor call", o.kind)
@@ -166,8 +153,7 @@ func contacts(ctx context.Context, o contactsOptions, environ []string, stdout, 
 	}
 	defer done()
 	return writeTo(o.output, stdout, func(out io.Writer) error {
-		counting := &contactsProgress{out: stderr, shown: time.Now()}
-		counting.interactive = isTerminal(stderr) && (o.output != "" || !isTerminal(stdout))
+		counting := newCounting(stderr, stdout, o.output, "contacts")
 		defer counting.done()
 		return copyContacts(ctx, daemon, r, o.limit, newContactWriter(o, out, r, cfg.Site, zone), counting)
 	})
@@ -186,7 +172,7 @@ func newContactWriter(o contactsOptions, out io.Writer, r client.ContactQuery, s
 }
 
 // copyContacts asks for page after page.
-func copyContacts(ctx context.Context, daemon *client.Client, r client.ContactQuery, limit int, w contactWriter, counting *contactsProgress) error {
+func copyContacts(ctx context.Context, daemon *client.Client, r client.ContactQuery, limit int, w contactWriter, counting *counting) error {
 	var complete api.Moment
 	err := daemon.AllContacts(ctx, askWithin, r, limit, func(page *client.Contacts) error {
 		for i := range page.Contacts {
@@ -222,26 +208,4 @@ func writeTo(name string, stdout io.Writer, f func(io.Writer) error) error {
 		err = os.Rename(file.Name(), name)
 	}
 	return err
-}
-
-// contactsProgress says on a terminal how many contacts there are so far.
-type contactsProgress struct {
-	out         io.Writer
-	n           int
-	shown       time.Time
-	interactive bool
-}
-
-func (p *contactsProgress) add(n int) {
-	p.n += n
-	if p.interactive && time.Since(p.shown) > 200*time.Millisecond {
-		p.shown = time.Now()
-		fmt.Fprintf(p.out, "\r%d contacts", p.n)
-	}
-}
-
-func (p *contactsProgress) done() {
-	if p.interactive {
-		fmt.Fprint(p.out, "\r\x1b[K")
-	}
 }

@@ -93,7 +93,7 @@ func forget(ctx context.Context, o forgetOptions, args, environ []string, in io.
 	case o.json:
 		return json.NewEncoder(out).Encode(done)
 	}
-	fmt.Fprintf(out, "forgotten: %d contacts, %d rollups were changed (number %d of the list)\n", done.Contacts, done.Rollups, done.Number)
+	fmt.Fprintf(out, "forgotten: %d contacts, %d rollups were changed, %d facts deleted or changed (number %d of the list)\n", done.Contacts, done.Rollups, done.Facts, done.Number)
 	if done.Name != "" {
 		fmt.Fprintf(out, "%s stands for the agent now\n", done.Name)
 	}
@@ -181,9 +181,9 @@ func printForgotten(out io.Writer, list []api.Forgotten, asJSON bool, cfg *confi
 		return err
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "NUMBER\tWHEN\tKIND\tBY\tCONTACTS\tROLLUPS\tNOW CALLED")
+	fmt.Fprintln(w, "NUMBER\tWHEN\tKIND\tBY\tCONTACTS\tROLLUPS\tFACTS\tNOW CALLED")
 	for _, f := range list {
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%d\t%d\t%s\n", f.Number, metrics.Millis(f.At).Time().In(zone).Format("2006-01-02 15:04 MST"), f.Kind, f.By, f.Contacts, f.Rollups, f.Name)
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%d\t%d\t%d\t%s\n", f.Number, metrics.Millis(f.At).Time().In(zone).Format("2006-01-02 15:04 MST"), f.Kind, f.By, f.Contacts, f.Rollups, f.Facts, f.Name)
 	}
 	return w.Flush()
 }

@@ -80,7 +80,7 @@ func rootCommand(environ []string) *cobra.Command {
 		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &codeError{exitUsage, err} })
-	root.AddCommand(serveCommand(environ), replayCommand(), checkCommand(environ), kpiCommand(environ), contactsCommand(environ), metricsCommand(), verifyCommand(environ), rosterCommand(environ),
+	root.AddCommand(serveCommand(environ), replayCommand(), checkCommand(environ), kpiCommand(environ), contactsCommand(environ), exportCommand(environ), metricsCommand(), verifyCommand(environ), rosterCommand(environ),
 		forgetCommand(environ), backupCommand(environ), restoreCommand(environ), tokenCommand(environ), topCommand(environ))
 	for _, c := range root.Commands() {
 		sayUsage(c)

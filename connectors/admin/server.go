@@ -129,7 +129,7 @@ func (s *Server) forget(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		fail(w, http.StatusInternalServerError, err)
 	default:
-		s.log.Info("somebody was forgotten", "kind", done.Kind, "number", done.Number, "by", done.By, "contacts", done.Contacts, "rollups", done.Rollups)
+		s.log.Info("somebody was forgotten", "kind", done.Kind, "number", done.Number, "by", done.By, "contacts", done.Contacts, "rollups", done.Rollups, "facts", done.Facts)
 		answer(w, done)
 	}
 }

@@ -41,6 +41,8 @@ const (
 	AskKPI      Right = "kpi"      // figures of any span
 	AskContacts Right = "contacts" // what became of single callers
 	SeeRoster   Right = "roster"   // who is who
+	AskFacts    Right = "facts"    // surveys, dispositions, training, forms
+	Export      Right = "export"   // all that appraisals rest on
 	ReadRecords Right = "records"  // the streams of rollups and contacts
 	Feed        Right = "feed"     // surveys, dispositions, training, forms
 	SeeMetrics  Right = "metrics"  // how the daemon itself fares, for Prometheus
@@ -48,17 +50,17 @@ const (
 
 // AllRights lists them.
 func AllRights() []Right {
-	return []Right{SeeSite, SeeQueues, SeeAgents, AskKPI, AskContacts, SeeRoster, ReadRecords, Feed, SeeMetrics}
+	return []Right{SeeSite, SeeQueues, SeeAgents, AskKPI, AskContacts, SeeRoster, AskFacts, Export, ReadRecords, Feed, SeeMetrics}
 }
 
 // granted is what each role may. Where it is about agents, supervisors get those
 // of their teams, agents themselves.
 var granted = map[Role][]Right{
 	AdminRole:      AllRights(),
-	SupervisorRole: {SeeSite, SeeQueues, SeeAgents, AskKPI, AskContacts, SeeRoster},
-	AgentRole:      {SeeAgents, AskKPI, AskContacts, SeeRoster},
+	SupervisorRole: {SeeSite, SeeQueues, SeeAgents, AskKPI, AskContacts, SeeRoster, AskFacts},
+	AgentRole:      {SeeAgents, AskKPI, AskContacts, SeeRoster, AskFacts},
 	WallboardRole:  {SeeSite, SeeQueues, SeeAgents, AskKPI, SeeMetrics},
-	ScoringRole:    {SeeSite, SeeQueues, SeeAgents, AskKPI, AskContacts, SeeRoster, ReadRecords},
+	ScoringRole:    {SeeSite, SeeQueues, SeeAgents, AskKPI, AskContacts, SeeRoster, AskFacts, Export, ReadRecords},
 	IngestRole:     {Feed},
 }
 

@@ -181,7 +181,7 @@ func (w *DayWatch) compare(windows []openWindow, dirty map[metrics.Key]*metrics.
 				}
 				w.prints[id] = print
 				if !seen || old != print {
-					dirty[metrics.Key{Kind: kind, Name: o.rowName(kind, i)}] = nil
+					dirty[o.key(kind, i)] = nil
 				}
 			}
 		}
@@ -213,7 +213,7 @@ func (w *DayWatch) merge(windows []openWindow, dirty map[metrics.Key]*metrics.Ro
 		for _, kind := range w.sealed.kinds {
 			rows := o.window.Rows(kind)
 			for i, n := 0, rows.Len(); i < n; i++ {
-				key := metrics.Key{Kind: kind, Name: o.rowName(kind, i)}
+				key := o.key(kind, i)
 				sum, changed := dirty[key]
 				var r metrics.Rollup
 				if !changed || !o.read(kind, i, &r) {

@@ -49,8 +49,8 @@ type Training struct {
 
 // Form is an assessment of the agent by somebody.
 type Form struct {
-	ID       string    `json:"id"` // which form it is
-	Rater    string    `json:"rater"`
+	ID       string    `json:"id"`              // which form it is
+	Rater    string    `json:"rater,omitempty"` // must be there; it is not shown to the agent
 	Points   *int64    `json:"points"`
 	Of       *int64    `json:"of"`
 	Critical bool      `json:"critical,omitempty"` // an item failed that no points make up for

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,6 +21,8 @@ type FactQuery struct {
 	Limit int
 	// After is the Next of the page before; nil for the first page.
 	After *FactPlace
+
+	of map[string]bool // whose facts may be seen; nil: everybody's
 }
 
 // The bounds of an answer's length.
@@ -35,6 +36,8 @@ type FactList struct {
 	Facts []Fact `json:"facts"`
 	// Next is where the next page begins; nil after the last one.
 	Next *FactPlace `json:"next,omitempty"`
+
+	places []FactPlace // of the facts
 }
 
 // FactPlace is a fact's place in the order of facts.
@@ -48,24 +51,23 @@ type FactPlace struct {
 func (s *Service) Facts(ctx context.Context, q FactQuery) (*FactList, error) {
 	want, err := s.factQuery(&q)
 	if err != nil {
-		return nil, err
-	}
-	if s.cfg.Store == nil {
-		return nil, errors.New("nothing is stored")
+		return nil, &BadQuestion{err}
 	}
 	out := &FactList{Facts: []Fact{}}
+	if s.cfg.Store == nil {
+		return out, nil
+	}
 	limit := want.Limit
 	want.Limit++ // one more tells whether there are more
-	var last storage.FactPlace
 	for f, err := range s.cfg.Store.Facts(ctx, want) {
 		if err != nil {
 			return nil, err
 		}
 		if len(out.Facts) == limit {
-			out.Next = &FactPlace{last.At, last.Kind.String(), last.ID}
+			out.Next = &out.places[limit-1]
 			break
 		}
-		last = storage.FactPlaceOf(&f)
+		out.places = append(out.places, FactPlace{f.At, f.Kind.String(), f.ID})
 		out.Facts = append(out.Facts, FactOf(&f))
 	}
 	return out, nil
@@ -84,7 +86,7 @@ func (s *Service) factQuery(q *FactQuery) (want storage.FactQuery, err error) {
 	if q.Limit < 0 || q.Limit > MaxFacts {
 		return want, fmt.Errorf("limit %d is not between 0 and %d", q.Limit, MaxFacts)
 	}
-	want = storage.FactQuery{From: metrics.MillisOf(q.From), To: metrics.MillisOf(q.To), Agent: q.Agent, Limit: q.Limit}
+	want = storage.FactQuery{From: metrics.MillisOf(q.From), To: metrics.MillisOf(q.To), Agent: q.Agent, Of: q.of, Limit: q.Limit}
 	if want.Limit == 0 {
 		want.Limit = DefaultFacts
 	}
@@ -112,32 +114,13 @@ func factKind(name string) (metrics.FactKind, error) {
 	return metrics.FactKind(i + 1), nil
 }
 
-// FactLine is a fact as a line of what is appraised: who did what, without how it
-// was told.
-type FactLine struct {
-	At    string `json:"at"`
-	Agent string `json:"agent"`
-	// Counts are a case that was due, and whether it was done in time.
-	Counts   map[string]int64 `json:"counts,omitempty"`
-	Survey   *Survey          `json:"survey,omitempty"`
-	Form     *Form            `json:"form,omitempty"`
-	Training *Training        `json:"training,omitempty"`
-}
-
-// Line is the fact's; false where it has none: a disposition without a case that was
-// due tells what callers wanted, and not how well anybody worked.
-func (m *Fact) Line() (FactLine, bool) {
-	line := FactLine{At: m.At, Agent: m.Agent, Survey: m.Survey, Form: m.Form, Training: m.Training}
-	if d := m.Disposition; d != nil {
-		if d.Due == "" {
-			return FactLine{}, false
-		}
-		line.Counts = map[string]int64{"cases_due": 1, "cases_in_time": 0}
-		due, _ := readMoment(d.Due) // which are sound in what is published
-		done, _ := readMoment(d.Done)
-		if done != 0 && done <= due {
-			line.Counts["cases_in_time"] = 1
-		}
+// Halve leaves the first half of the facts, and tells whether it could: one message
+// does not hold any number.
+func (l *FactList) Halve() bool {
+	n := len(l.Facts) / 2
+	if n == 0 {
+		return false
 	}
-	return line, true
+	l.Facts, l.Next = l.Facts[:n], &l.places[n-1]
+	return true
 }

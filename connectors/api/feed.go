@@ -87,7 +87,7 @@ func readFact(kind, id string, message []byte) (*metrics.Fact, error) {
 		return nil, err
 	}
 	var m Fact
-	if err := strict(message, &m); err != nil {
+	if err := ReadMessage(message, &m); err != nil {
 		return nil, err
 	}
 	if id != "" && m.ID != "" && id != m.ID {

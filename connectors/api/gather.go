@@ -11,13 +11,19 @@ import (
 	"tallyd/storage"
 )
 
+// adder adds rollups up.
+type adder[A any] interface {
+	add(r *metrics.Rollup) // which it does not keep
+	absorb(other A)        // which is not used any more
+}
+
 // gather adds up what the chosen rows counted, wherever it is at the moment. Of
 // what is stored it may take the sums over the span, where whole is true.
-func (s *Service) gather(ctx context.Context, q storage.Query, whole bool, fresh func() *sheet) (*sheet, error) {
+func gather[A adder[A]](ctx context.Context, s *Service, q storage.Query, whole bool, fresh func() A) (A, error) {
 	for try := 0; ; try++ {
 		revision := s.peopleRevision()
 		out := fresh()
-		err := s.gatherOnce(ctx, q, whole, out, fresh)
+		err := gatherOnce(ctx, s, q, whole, out, fresh)
 		// What People handed on meanwhile may be in there twice, or not at all.
 		if err != nil || revision == s.peopleRevision() || try == 3 {
 			return out, err
@@ -25,7 +31,7 @@ func (s *Service) gather(ctx context.Context, q storage.Query, whole bool, fresh
 	}
 }
 
-func (s *Service) gatherOnce(ctx context.Context, q storage.Query, whole bool, out *sheet, fresh func() *sheet) error {
+func gatherOnce[A adder[A]](ctx context.Context, s *Service, q storage.Query, whole bool, out A, fresh func() A) error {
 	add := out.add
 	windows := s.windows()
 	m, err := s.cfg.Intake.moment(nil)
@@ -34,7 +40,7 @@ func (s *Service) gatherOnce(ctx context.Context, q storage.Query, whole bool, o
 	}
 	defer m.close()
 	if m.stored != nil {
-		if err := stored(ctx, m.stored, q, whole, out, fresh); err != nil {
+		if err := stored(ctx, m.stored, q, whole, interval(s.Now())+1, out, fresh); err != nil {
 			return err
 		}
 	}
@@ -98,8 +104,9 @@ const (
 	leastAtOnce metrics.Interval = 48
 )
 
-// stored adds what is in the store, interval by interval or as sums.
-func stored(ctx context.Context, from *storage.Snapshot, q storage.Query, whole bool, out *sheet, fresh func() *sheet) error {
+// stored adds what is in the store, interval by interval or as sums; nothing there
+// is of next, or later.
+func stored[A adder[A]](ctx context.Context, from *storage.Snapshot, q storage.Query, whole bool, next metrics.Interval, out A, fresh func() A) error {
 	if whole {
 		list, err := from.Sum(ctx, q)
 		for i := range list {
@@ -107,8 +114,8 @@ func stored(ctx context.Context, from *storage.Snapshot, q storage.Query, whole 
 		}
 		return err
 	}
-	parts := divide(q, interval(out.asked.service.Now())+1)
-	sheets := make([]*sheet, len(parts))
+	parts := divide(q, next)
+	sheets := make([]A, len(parts))
 	reading, ctx := errgroup.WithContext(ctx)
 	for i, part := range parts {
 		sheets[i] = out
@@ -183,6 +190,17 @@ func (s *sums) add(r *metrics.Rollup) {
 		sum.Switch = ""
 	}
 	sum.Merge(r)
+}
+
+// absorb adds another's sums, of rows that it wanted.
+func (s *sums) absorb(o *sums) {
+	for key, r := range o.rows {
+		if sum := s.rows[key]; sum != nil {
+			sum.Merge(r)
+		} else {
+			s.rows[key] = r
+		}
+	}
 }
 
 func (s *sums) addSealed(sealed *metrics.Sealed, from, to metrics.Interval) {

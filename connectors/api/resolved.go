@@ -18,15 +18,15 @@ import (
 const scanNames = 8
 
 // resolved adds the contacts of the span, each to its first agent's part, or to
-// the queue that it was in.
-func (a *asked) resolved(ctx context.Context, q storage.Query, s *sheet) error {
+// the queue that it was in, or to what the two share.
+func (s *Service) resolved(ctx context.Context, q storage.Query, add func(*metrics.Rollup)) error {
 	// What is handed over between the looks is found in the later one.
-	known := a.service.knownUntil()
+	known := s.knownUntil()
 	var recent []metrics.Contact
-	for i := range a.service.cfg.Sources {
-		recent = append(recent, a.service.cfg.Sources[i].Tracker.Concluded()...)
+	for i := range s.cfg.Sources {
+		recent = append(recent, s.cfg.Sources[i].Tracker.Concluded()...)
 	}
-	m, err := a.service.cfg.Intake.moment(nil)
+	m, err := s.cfg.Intake.moment(nil)
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func (a *asked) resolved(ctx context.Context, q storage.Query, s *sheet) error {
 	if err != nil {
 		return err
 	}
-	w := a.contactsOf(q)
+	w := contactsOf(q)
 	callers, err := w.callers(ctx, m.stored, unstored)
 	if err != nil || len(callers) == 0 {
 		return err
@@ -47,13 +47,14 @@ func (a *asked) resolved(ctx context.Context, q storage.Query, s *sheet) error {
 		}
 		defer stored.Close()
 	}
-	judge := metrics.Resolver{Group: a.service.cfg.Group, Known: known}
+	judge := metrics.Resolver{Group: s.cfg.Group, Known: known}
 	row := metrics.Rollup{Kind: w.kind}
 	count := func(r metrics.Resolved) {
 		if !w.holds(r.At, r.Queue, r.Agent) {
 			return
 		}
-		row.Interval, row.Name, row.Values = metrics.IntervalOf(r.At), w.name(r.Queue, r.Agent), metrics.Values{}
+		row.Interval, row.Values = metrics.IntervalOf(r.At), metrics.Values{}
+		row.Name, row.Second = w.row(r.Queue, r.Agent)
 		switch {
 		case r.Censored:
 			row.Values[metrics.FCRCensored] = 1
@@ -63,7 +64,7 @@ func (a *asked) resolved(ctx context.Context, q storage.Query, s *sheet) error {
 		default:
 			row.Values[metrics.FCREligible] = 1
 		}
-		s.add(&row)
+		add(&row)
 	}
 	var stays []metrics.Stay
 	for _, h := range callers {
@@ -142,24 +143,36 @@ type contactsAsked struct {
 	query storage.Query
 }
 
-func (a *asked) contactsOf(q storage.Query) *contactsAsked {
+func contactsOf(q storage.Query) *contactsAsked {
 	w := &contactsAsked{metrics.QueueRow, q}
-	if slices.Equal(q.Kinds, []metrics.RowKind{metrics.AgentRow}) {
+	switch {
+	case slices.Contains(q.Kinds, metrics.PairRow):
+		w.kind = metrics.PairRow
+	case slices.Equal(q.Kinds, []metrics.RowKind{metrics.AgentRow}):
 		w.kind = metrics.AgentRow
 	}
 	return w
 }
 
-func (w *contactsAsked) name(queue, agent string) string {
-	if w.kind == metrics.AgentRow {
-		return agent
+// row is the name of the row that counts a contact, and its second one.
+func (w *contactsAsked) row(queue, agent string) (name, second string) {
+	switch w.kind {
+	case metrics.PairRow:
+		return agent, queue
+	case metrics.AgentRow:
+		return agent, ""
 	}
-	return queue
+	return queue, ""
+}
+
+func (w *contactsAsked) chosen(queue, agent string) bool {
+	name, _ := w.row(queue, agent)
+	return len(w.query.Names) == 0 || slices.Contains(w.query.Names, name)
 }
 
 func (w *contactsAsked) holds(at metrics.Millis, queue, agent string) bool {
 	i := metrics.IntervalOf(at)
-	return i >= w.query.From && i < w.query.To && (len(w.query.Names) == 0 || slices.Contains(w.query.Names, w.name(queue, agent)))
+	return i >= w.query.From && i < w.query.To && w.chosen(queue, agent)
 }
 
 // callers are those who were answered in the span, in order. More than are counted
@@ -199,7 +212,7 @@ func (w *contactsAsked) lists() []storage.ContactQuery {
 	var out []storage.ContactQuery
 	for _, name := range w.query.Names {
 		q := span
-		if w.kind == metrics.AgentRow {
+		if w.kind != metrics.QueueRow {
 			q.Agent = name
 		} else {
 			q.Queues = []string{name}

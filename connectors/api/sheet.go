@@ -95,11 +95,11 @@ func (a *asked) rows(ctx context.Context, periods []period) ([]KPIRow, error) {
 	if some {
 		var err error
 		whole := len(periods) == 1 && s.group == nil && !s.shifts
-		if s, err = a.service.gather(ctx, q, whole, fresh); err != nil {
+		if s, err = gather(ctx, a.service, q, whole, fresh); err != nil {
 			return nil, err
 		}
 		if slices.ContainsFunc(a.kpis, (*metrics.KPI).OfContacts) {
-			if err := a.resolved(ctx, q, s); err != nil {
+			if err := a.service.resolved(ctx, q, s.add); err != nil {
 				return nil, err
 			}
 		}

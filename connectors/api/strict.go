@@ -14,10 +14,10 @@ import (
 // maxDepth is deeper than any message is nested.
 const maxDepth = 8
 
-// strict reads one JSON object that says nothing but what v has a field for, and
+// ReadMessage reads one JSON object that says nothing but what v has a field for, and
 // nothing twice. encoding/json would take the last of two, "CSAT" for "csat", and a
 // replacement for what is not UTF-8.
-func strict(body []byte, v any) error {
+func ReadMessage(body []byte, v any) error {
 	if !utf8.Valid(body) {
 		return errors.New("message is not UTF-8")
 	}
@@ -65,7 +65,7 @@ func checkFields(d *json.Decoder, depth int) error {
 				return err
 			}
 			name, _ := t.(string) // the decoder lets nothing else through
-			if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz") != "" {
+			if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_") != "" {
 				return fmt.Errorf("field %q is not known", name)
 			}
 			if seen[name] {

@@ -134,6 +134,44 @@ func (v *View) Contacts(ctx context.Context, q ContactQuery) (*ContactList, erro
 	return list, nil
 }
 
+// Facts answers as Service.Facts does: a supervisor about who is in the own teams
+// now; an agent about itself, without who rated it.
+func (v *View) Facts(ctx context.Context, q FactQuery) (*FactList, error) {
+	if err := v.May(AskFacts); err != nil {
+		return nil, err
+	}
+	people := v.People()
+	if !people.all {
+		if q.Agent != "" && !people.Has(q.Agent) {
+			return nil, fmt.Errorf("%w: %q (role %s) may not see the facts of agent %q", ErrForbidden, v.who.Name, v.who.Role, q.Agent)
+		}
+		if v.who.Role == AgentRole {
+			q.Agent = v.who.Agent
+		}
+		q.of = people.names
+	}
+	v.audit(AskFacts, []string{q.Agent}, q.From, q.To)
+	list, err := v.service.Facts(ctx, q)
+	if err != nil || v.who.Role != AgentRole {
+		return list, err
+	}
+	for i := range list.Facts {
+		if f := list.Facts[i].Form; f != nil {
+			f.Rater = ""
+		}
+	}
+	return list, nil
+}
+
+// Export answers as Service.Export does, to who may see everybody.
+func (v *View) Export(ctx context.Context, q ExportQuery) (*ExportList, error) {
+	if err := v.May(Export); err != nil {
+		return nil, err
+	}
+	v.audit(Export, nil, q.From, q.To)
+	return v.service.Export(ctx, q)
+}
+
 // show leaves out of a contact whom else it was offered to.
 func (p *People) show(c *Contact) {
 	c.Attempts = slices.DeleteFunc(c.Attempts, func(a Attempt) bool { return !p.Has(a.Agent) })

@@ -35,21 +35,16 @@ func open(list []openWindow, through map[string]metrics.Interval, from, to metri
 	return out
 }
 
-// rowName is the name of row i of the kinds whose rows are numbered by name.
-func (w *openWindow) rowName(k metrics.RowKind, i int) string {
-	names := w.source.Tracker.Names()
-	switch k {
-	case metrics.QueueRow:
-		return names.Name(metrics.QueueName, uint32(i))
-	case metrics.AgentRow:
-		return names.Name(metrics.AgentName, uint32(i))
-	}
-	return ""
+// key is that of row i.
+func (w *openWindow) key(k metrics.RowKind, i int) metrics.Key {
+	name, second := w.source.Tracker.RowName(k, i)
+	return metrics.Key{Kind: k, Name: name, Second: second}
 }
 
 // read copies row i, and tells whether anything was counted.
 func (w *openWindow) read(k metrics.RowKind, i int, r *metrics.Rollup) bool {
-	*r = metrics.Rollup{Switch: w.source.Name, Interval: w.window.Interval, Kind: k, Name: w.rowName(k, i)}
+	key := w.key(k, i)
+	*r = metrics.Rollup{Switch: w.source.Name, Interval: w.window.Interval, Kind: k, Name: key.Name, Second: key.Second}
 	row := w.window.Rows(k).Peek(i)
 	row.Read(&r.Values)
 	r.Histograms = row.Histograms()

@@ -64,6 +64,7 @@ var mayPublish = map[string]string{
 	"tally.v1.main.query.kpi":                                "root boss ann wall hr",
 	"tally.v1.main.query.contacts":                           "root boss ann hr",
 	"tally.v1.main.query.roster":                             "root boss ann hr",
+	"tally.v1.main.query.facts":                              "root boss ann hr",
 	"tally.v1.main.in.survey":                                "root survey",
 	"$SRV.PING":                                              "root boss ann wall hr",
 	"$JS.API.STREAM.DELETE.TALLY_main_CONTACTS":              "",
@@ -269,7 +270,7 @@ func TestDiscovery(t *testing.T) {
 			t.Errorf("%s: %v", e.Name, e.Metadata)
 		}
 	}
-	if got.Name != "tallyd" || names["kpi"] != "tally.v1.main.query.kpi" || names["snapshot"] != "tally.v1.main.snapshot.>" || len(names) != 4 {
+	if got.Name != "tallyd" || names["kpi"] != "tally.v1.main.query.kpi" || names["snapshot"] != "tally.v1.main.snapshot.>" || len(names) != 5 {
 		t.Errorf("%+v", got)
 	}
 }

@@ -47,6 +47,7 @@ var subjectsDescribed = []described{
 	{"training", "in.training", "a course that an agent took; answered when it is on the disk", api.Fact{}, FactStored{}, "tally.v1.main.in.training"},
 	{"form", "in.form", "a quality form about an agent; answered when it is on the disk", api.Fact{}, FactStored{}, "tally.v1.main.in.form"},
 	{"queryRoster", "query.roster", "who is who at a moment", RosterRequest{}, RosterAnswer{}, "tally.v1.main.query.roster"},
+	{"queryFacts", "query.facts", "what others told of agents, a page at a time", FactsRequest{}, FactsAnswer{}, "tally.v1.main.query.facts"},
 }
 
 type object = map[string]any

@@ -246,8 +246,9 @@ func TestQueries(t *testing.T) {
 	}
 	nc := r.client(r.login(InternalFile))
 	for body, want := range map[string]string{
-		`{"kinds":"queue"}`:   `request is not as documented: json: unknown field "kinds"`,
-		`{"kind":"queue"} {}`: `request has something after its object`,
+		`{"kinds":"queue"}`:               `field "kinds" is not known`,
+		`{"kind":"queue","kind":"agent"}`: `field "kind" is there twice`,
+		`{"kind":"queue"} {}`:             `message has something after its object`,
 	} {
 		if p := ask[api.Problem](r, nc, r.subjects.QueryKPI(), body); p.Error != want {
 			t.Errorf("the answer is %q, want %q", p.Error, want)

@@ -209,7 +209,10 @@ func inboundExamples(t *testing.T, sealed *metrics.Sealed) (out []example) {
 		answer := in.take(t.Context(), &nats.Msg{Subject: subject, Data: []byte(x.body)})
 		out = append(out, example{name + " request", x.body}, exampleOf(t, name, answer, nil))
 	}
-	return out
+	const question = `{"from":"2026-10-01T00:00:00Z","agent":"1001@default","limit":1}`
+	subject := b.subjects.QueryFacts()
+	m, err := b.answerFacts(t.Context(), b.cfg.Service.As(api.InternalAsker(), "test"), request{subject: subject, body: []byte(question)})
+	return append(out, example{subject + " request", question}, exampleOf(t, subject, m, err))
 }
 
 // recordExamples stores an interval and tells of it.

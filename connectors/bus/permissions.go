@@ -99,7 +99,7 @@ func (p *rights) questions() {
 	for _, q := range []struct {
 		right api.Right
 		word  string
-	}{{api.AskKPI, kpiWord}, {api.AskContacts, contactsWord}, {api.SeeRoster, rosterWord}} {
+	}{{api.AskKPI, kpiWord}, {api.AskContacts, contactsWord}, {api.SeeRoster, rosterWord}, {api.AskFacts, factsWord}} {
 		if p.who.May(q.right) {
 			p.pub(p.s.join(queryWord, q.word))
 		}

@@ -1,12 +1,7 @@
 package bus
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"time"
 
 	"tallyd/connectors/api"
@@ -72,6 +67,7 @@ func questionsOf(b *Bus) []question {
 		{"kpi", b.subjects.QueryKPI(), "figures of queues, agents, teams, roles or the site over any span", KPIRequest{}, KPIAnswer{}, b.answerKPI},
 		{"contacts", b.subjects.QueryContacts(), "what became of single callers, a page at a time", ContactsRequest{}, ContactsAnswer{}, b.answerContacts},
 		{"roster", b.subjects.QueryRoster(), "who is who at a moment", RosterRequest{}, RosterAnswer{}, b.answerRoster},
+		{"facts", b.subjects.QueryFacts(), "what others told of agents, a page at a time", FactsRequest{}, FactsAnswer{}, b.answerFacts},
 	}
 }
 
@@ -82,13 +78,15 @@ func halve(message any) bool {
 		return a.Halve()
 	case ContactsAnswer:
 		return a.Halve()
+	case FactsAnswer:
+		return a.Halve()
 	}
 	return false
 }
 
 func (b *Bus) answerKPI(ctx context.Context, view *api.View, m request) (any, error) {
 	var r KPIRequest
-	if err := strict(m.body, &r); err != nil {
+	if err := readRequest(m.body, &r); err != nil {
 		return nil, err
 	}
 	result, err := view.KPI(ctx, api.KPIQuery{Kind: r.Kind, Names: r.Names, From: r.From, To: r.To, Step: r.Step,
@@ -106,7 +104,7 @@ func (b *Bus) answerKPI(ctx context.Context, view *api.View, m request) (any, er
 
 func (b *Bus) answerContacts(ctx context.Context, view *api.View, m request) (any, error) {
 	var r ContactsRequest
-	if err := strict(m.body, &r); err != nil {
+	if err := readRequest(m.body, &r); err != nil {
 		return nil, err
 	}
 	ask := api.ContactQuery{From: r.From, To: r.To, Kind: r.Kind, Switch: r.Switch, Queues: r.Queues, Agent: r.Agent,
@@ -123,7 +121,7 @@ func (b *Bus) answerContacts(ctx context.Context, view *api.View, m request) (an
 
 func (b *Bus) answerRoster(_ context.Context, view *api.View, m request) (any, error) {
 	var r RosterRequest
-	if err := strict(m.body, &r); err != nil {
+	if err := readRequest(m.body, &r); err != nil {
 		return nil, err
 	}
 	list, err := view.Roster(r.At)
@@ -133,19 +131,11 @@ func (b *Bus) answerRoster(_ context.Context, view *api.View, m request) (any, e
 	return RosterAnswer{b.header(0), list}, nil
 }
 
-// strict reads one JSON object that has no field unknown to v; an empty body is
-// an empty object.
-func strict(body []byte, v any) error {
+// readRequest reads a request; one without a body asks for what it would with an
+// empty one.
+func readRequest(body []byte, v any) error {
 	if len(body) == 0 {
 		return nil
 	}
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
-		return fmt.Errorf("request is not as documented: %w", err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("request has something after its object")
-	}
-	return nil
+	return api.ReadMessage(body, v)
 }

@@ -24,9 +24,10 @@ const (
 	agentsWord   = "agents"   // snapshot.agents: all agents' states, in pages
 	queuesWord   = "queues"   // snapshot.queues: all queues' states, in pages
 
-	queryWord    = "query" // query.kpi, query.contacts, query.roster: questions about any span
+	queryWord    = "query" // query.kpi, query.contacts, query.roster, …: questions about any span
 	contactsWord = "contacts"
 	rosterWord   = "roster"
+	factsWord    = "facts"
 
 	// What is about single people or calls.
 	rollupWord  = "rollup"  // rollup.KIND.ID, rollup.KIND.ID.ID, rollup.site
@@ -80,6 +81,9 @@ func (s Subjects) QueryContacts() string { return s.join(queryWord, contactsWord
 
 // QueryRoster answers a RosterRequest with a RosterAnswer.
 func (s Subjects) QueryRoster() string { return s.join(queryWord, rosterWord) }
+
+// QueryFacts answers a FactsRequest with a FactsAnswer.
+func (s Subjects) QueryFacts() string { return s.join(queryWord, factsWord) }
 
 // Inbound takes facts of a kind.
 func (s Subjects) Inbound(kind string) string { return s.join(inboundWord, kind) }

@@ -28,6 +28,8 @@ var who = []api.Asker{
 var allowed = map[string]string{
 	"/api/v1/kpi":       "root boss ann wall hr",
 	"/api/v1/contacts":  "root boss ann hr",
+	"/api/v1/facts":     "root boss ann hr",
+	"/api/v1/export":    "root hr",
 	"/api/v1/agents":    "root boss ann wall hr",
 	"/api/v1/queues":    "root boss wall hr",
 	"/api/v1/site":      "root boss wall hr",
@@ -148,6 +150,26 @@ func TestScopes(t *testing.T) {
 		}
 		return out
 	}
+	for i, agent := range []string{"ann", "bob", "cid"} {
+		form := fmt.Sprintf(`{"id":"%d","at":"2026-10-01T09:00:00Z","agent":%q,"form":{"id":"qa","rater":"s1","points":8,"of":10}}`, i, agent)
+		if _, err := l.server.cfg.Service.TakeFact(t.Context(), "form", "", []byte(form)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	facts := func(name string) (out []string) {
+		for _, f := range answer[client.Facts](l, token[name], "/api/v1/facts").Facts {
+			out = append(out, f.Agent+" by "+f.Form.Rater)
+		}
+		return out
+	}
+	exported := func(name string) (out []string) {
+		for _, x := range answer[client.Export](l, token[name], "/api/v1/export").Lines {
+			if x.Form != nil {
+				out = append(out, x.Agent)
+			}
+		}
+		return out
+	}
 	for what, c := range map[string]struct {
 		get  func(name string) []string
 		want map[string]string
@@ -155,6 +177,8 @@ func TestScopes(t *testing.T) {
 		"agents":   {agents, map[string]string{"root": "[ann bob cid]", "boss": "[ann bob]", "ann": "[ann]", "wall": "[ann bob cid]", "hr": "[ann bob cid]"}},
 		"figures":  {figures, map[string]string{"root": "[ann bob cid]", "boss": "[ann bob]", "ann": "[ann]", "hr": "[ann bob cid]"}},
 		"roster":   {people, map[string]string{"root": "[ann bob cid]", "boss": "[ann bob]", "ann": "[ann]", "hr": "[ann bob cid]"}},
+		"facts":    {facts, map[string]string{"root": "[ann by s1 bob by s1 cid by s1]", "boss": "[ann by s1 bob by s1]", "ann": "[ann by ]", "hr": "[ann by s1 bob by s1 cid by s1]"}},
+		"export":   {exported, map[string]string{"root": "[ann bob cid]", "hr": "[ann bob cid]"}},
 		"contacts": {contacts, map[string]string{"root": "[ann bob cid ]", "boss": "[ann bob ]", "ann": "[ann]", "hr": "[ann bob cid ]"}},
 	} {
 		for name, want := range c.want {
@@ -165,7 +189,7 @@ func TestScopes(t *testing.T) {
 	}
 	for _, c := range [][2]string{
 		{"boss", "/api/v1/kpi?kind=agent&name=cid"}, {"boss", "/api/v1/kpi?kind=team&name=south"}, {"boss", "/api/v1/kpi?kind=role"},
-		{"boss", "/api/v1/contacts?agent=cid"}, {"ann", "/api/v1/kpi?kind=agent&name=bob"}, {"ann", "/api/v1/kpi?kind=queue"}, {"ann", "/api/v1/kpi?kind=site"},
+		{"boss", "/api/v1/contacts?agent=cid"}, {"boss", "/api/v1/facts?agent=cid"}, {"ann", "/api/v1/facts?agent=bob"}, {"boss", "/api/v1/export"}, {"ann", "/api/v1/kpi?kind=agent&name=bob"}, {"ann", "/api/v1/kpi?kind=queue"}, {"ann", "/api/v1/kpi?kind=site"},
 		{"ann", "/api/v1/contacts?agent=bob"}, {"ann", "/api/v1/kpi?kind=team"}, {"wall", "/api/v1/kpi?kind=agent"}, {"wall", "/api/v1/kpi?kind=team"},
 	} {
 		if code, _, body := l.get(token[c[0]], c[1]); code != http.StatusForbidden || !strings.Contains(body, "not allowed") {
@@ -185,7 +209,7 @@ func TestScopes(t *testing.T) {
 	for _, e := range l.audit.all() {
 		names[string(e.What)+" by "+e.Who] = true
 	}
-	for _, want := range []string{"contacts by boss", "kpi by hr", "roster by ann", "agents by wall"} {
+	for _, want := range []string{"contacts by boss", "facts by ann", "export by hr", "kpi by hr", "roster by ann", "agents by wall"} {
 		if !names[want] {
 			t.Errorf("the audit log lacks %s", want)
 		}

@@ -2,9 +2,6 @@ package web
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -44,7 +41,7 @@ func (s *Server) contacts(ctx context.Context, in *contactsInput) (*contactsOutp
 	q := api.ContactQuery{From: in.From, To: in.To, Kind: in.Kind, Switch: in.Switch, Queues: in.Queue, Agent: in.Agent, Outcomes: commas(in.Outcome),
 		Caller: in.Caller, Unseen: in.Unseen, Limit: in.Limit}
 	if in.Cursor != "" {
-		c, err := readCursor(in.Cursor)
+		c, err := readCursor[api.ContactPlace](in.Cursor)
 		if err != nil {
 			return nil, problem(&api.BadQuestion{Err: err})
 		}
@@ -59,32 +56,8 @@ func (s *Server) contacts(ctx context.Context, in *contactsInput) (*contactsOutp
 	}
 	out := &contactsOutput{Body: client.Contacts{V: api.Schema, Site: s.cfg.Service.Site(), ContactList: list}}
 	if list.Next != nil {
-		out.Body.Cursor = cursor{q.From, q.To, list.Next}.String()
+		out.Body.Cursor = cursor[api.ContactPlace]{q.From, q.To, list.Next}.String()
 		out.Link = in.next("cursor", out.Body.Cursor)
 	}
 	return out, nil
-}
-
-// cursor is where an answer ended. It holds the span: one that ends now is the same
-// for all answers.
-type cursor struct {
-	From  time.Time         `json:"f,omitzero"`
-	To    time.Time         `json:"t"`
-	After *api.ContactPlace `json:"a"`
-}
-
-func (c cursor) String() string {
-	b, _ := json.Marshal(c) // of plain fields
-	return base64.RawURLEncoding.EncodeToString(b)
-}
-
-func readCursor(text string) (c cursor, err error) {
-	b, err := base64.RawURLEncoding.DecodeString(text)
-	if err == nil {
-		err = json.Unmarshal(b, &c)
-	}
-	if err != nil || c.After == nil {
-		return c, fmt.Errorf("cursor %.40q is none of an answer's", text)
-	}
-	return c, nil
 }

@@ -83,6 +83,7 @@ func (s *Server) register() {
 	s.registerKPI()
 	s.registerCatalogue()
 	s.registerContacts()
+	s.registerFacts()
 	s.registerPresent()
 	s.registerEvents()
 	s.registerRoster()

@@ -24,6 +24,7 @@ import (
 	"tallyd/metrics"
 	"tallyd/metrics/calendar"
 	"tallyd/metrics/roster"
+	"tallyd/storage"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -56,8 +57,12 @@ func newLab(t testing.TB) *lab {
 			{ID: "bob", Stays: []roster.Stay{{Team: "harbour", Role: "agent"}}},
 			{ID: "cid", Stays: []roster.Stay{{Team: "south", Role: "agent"}}},
 		})
+	store, err := storage.Open(t.Context(), storage.Config{Dir: filepath.Join(l.dir, "db")})
+	if err != nil {
+		t.Fatal(err)
+	}
 	service := api.New(api.Config{
-		Site: "main", Intake: intake, Roster: func() *roster.Roster { return people }, Now: l.time,
+		Site: "main", Store: store, Intake: intake, Roster: func() *roster.Roster { return people }, Now: l.time,
 		Audit: l.audit.note,
 		Sources: []api.Source{{Name: "fs1", Tracker: l.tracker, Health: func() api.Health {
 			return api.Health{Connected: true, Since: time.UnixMilli(1_790_840_000_000)}
@@ -69,7 +74,16 @@ func newLab(t testing.TB) *lab {
 	ended := make(chan struct{})
 	go func() { l.server.live.run(ctx); close(ended) }()
 	l.http = httptest.NewServer(l.server.Handler())
-	t.Cleanup(func() { stop(); l.server.end(); l.http.Close(); <-ended; http.DefaultClient.CloseIdleConnections() })
+	t.Cleanup(func() {
+		stop()
+		l.server.end()
+		l.http.Close()
+		<-ended
+		http.DefaultClient.CloseIdleConnections()
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	return l
 }
 

@@ -19,6 +19,21 @@ type Contacts struct {
 	Cursor string `json:"cursor,omitempty" doc:"where the next answer begins; none after the last"`
 }
 
+// Facts are what others told.
+type Facts struct {
+	V    int    `json:"v" doc:"the version of the answer"`
+	Site string `json:"site"`
+	*api.FactList
+	Cursor string `json:"cursor,omitempty" doc:"where the next answer begins; none after the last"`
+}
+
+// Export is what appraisals rest on.
+type Export struct {
+	V    int    `json:"v" doc:"the version of the answer"`
+	Site string `json:"site"`
+	*api.ExportList
+}
+
 // Health is how the daemon and its connections fare.
 type Health struct {
 	api.Header

@@ -171,6 +171,62 @@ func (c *Client) page(ctx context.Context, within time.Duration, q ContactQuery)
 	return c.Contacts(ctx, q)
 }
 
+// FactQuery asks for facts. The zero value asks for all that happened today.
+type FactQuery struct {
+	From, To time.Time
+	Kind     string // survey, disposition, training or form
+	Agent    string
+	Limit    int    // of an answer
+	Cursor   string // of the answer before
+}
+
+// Facts asks for a page of facts.
+func (c *Client) Facts(ctx context.Context, q FactQuery) (*Facts, error) {
+	v, out := url.Values{}, &Facts{}
+	setTime(v, "from", q.From)
+	setTime(v, "to", q.To)
+	set(v, "kind", q.Kind)
+	set(v, "agent", q.Agent)
+	setInt(v, "limit", int64(q.Limit))
+	set(v, "cursor", q.Cursor)
+	return out, c.get(ctx, "/facts", v, out)
+}
+
+// Export asks for some hours of what appraisals rest on, limit lines or somewhat
+// more (0: 10,000). Where More is true, the rest is asked for from To on.
+func (c *Client) Export(ctx context.Context, from, to time.Time, limit int) (*Export, error) {
+	v, out := url.Values{}, &Export{}
+	setTime(v, "from", from)
+	setTime(v, "to", to)
+	setInt(v, "limit", int64(limit))
+	return out, c.get(ctx, "/export", v, out)
+}
+
+// AllExport asks for it, hours by hours, and gives each answer to f. It waits for one
+// no longer than within.
+func (c *Client) AllExport(ctx context.Context, within time.Duration, from, to time.Time, f func(*Export) error) error {
+	for {
+		part, err := c.exportPart(ctx, within, from, to)
+		if err != nil {
+			return err
+		}
+		next := time.UnixMilli(int64(part.To))
+		if err := f(part); err != nil || !part.More {
+			return err
+		}
+		if !next.After(from) {
+			return errors.New("export: the answer ends at its beginning")
+		}
+		from = next
+	}
+}
+
+func (c *Client) exportPart(ctx context.Context, within time.Duration, from, to time.Time) (*Export, error) {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	return c.Export(ctx, from, to, 0)
+}
+
 // Agents asks what agents are doing now; no names: all that the token may see.
 func (c *Client) Agents(ctx context.Context, names ...string) (list []api.AgentState, err error) {
 	return list, c.get(ctx, "/agents", url.Values{"name": names}, &list)
