@@ -109,7 +109,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, simulate bool, log *slog
 	}
 	tokens := api.OpenTokens(cfg.Data)
 	d.service = api.New(api.Config{Site: cfg.Site, Zone: zone, Store: d.store, StoreHealth: func() *api.StoreHealth { return d.upkeep.health(d.audit.Err(), tokens.Err()) }, CallerKey: key, Numbers: numbersOf(cfg.Numbers), Intake: d.intake, Sources: sources,
-		People: d.people, Roster: d.who, Audit: d.audit.Note, Queue: settingsOf(cfg.Queues), Group: groupsOf(cfg)})
+		People: d.people, Roster: d.who, Audit: d.audit.Note, Kept: cfg.Retention.Rollups.Before, Queue: settingsOf(cfg.Queues), Group: groupsOf(cfg)})
 	def := config.Default()
 	giveWay := func(listen, usual string) string {
 		if simulate && listen == usual && taken(listen) {

@@ -98,6 +98,11 @@ func (s *Service) admit(ctx context.Context, f *metrics.Fact) error {
 	if err := s.happened("at", f.At); err != nil {
 		return err
 	}
+	if s.cfg.Kept != nil {
+		if kept := interval(s.cfg.Kept(s.Now())).Start(); f.At < kept {
+			return refuse(BadMoment, "at %s is before the records that are kept, from %s on", written(f.At), written(kept))
+		}
+	}
 	if f.Disposition != nil {
 		if err := s.happened("done", f.Disposition.Done); err != nil {
 			return err

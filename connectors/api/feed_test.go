@@ -149,6 +149,23 @@ func TestFactRefused(t *testing.T) {
 	}
 }
 
+// TestFactPastRetention: what retention would delete is not taken, before it deletes
+// anything too.
+func TestFactPastRetention(t *testing.T) {
+	l, _, _ := feedLab(t, "fs1")
+	l.service.cfg.Kept = func(now time.Time) time.Time { return now.AddDate(-1, 0, 0) } // 01:02:05 a year ago
+	message := func(id, at string) string {
+		return `{"id":"` + id + `","at":"` + at + `","agent":"ann","survey":{"csat":5}}`
+	}
+	l.took("survey", message("1", "2025-10-01T01:00:00Z"))
+	_, err := l.take("survey", "", message("2", "2025-10-01T00:59:59Z"))
+	var refused *Refused
+	const want = "at 2025-10-01T00:59:59.000Z is before the records that are kept, from 2025-10-01T01:00:00.000Z on"
+	if !errors.As(err, &refused) || refused.Reason != BadMoment || err.Error() != want {
+		t.Errorf("%+v: %v, want %s", refused, err, want)
+	}
+}
+
 // TestFactOfContact: a contact's agent is who answered it, wherever the contact is by
 // then: just over, on its way to the store, or there. Of several of one id it is the
 // latest that had begun.

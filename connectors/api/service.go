@@ -74,6 +74,9 @@ type Config struct {
 	Queue func(name string) metrics.QueueSettings
 	// Group gives the group of queues that a queue is in; nil for one of its own.
 	Group func(queue string) metrics.QueueGroup
+	// Kept is since when rollups, and facts with them, are kept as of a moment; nil:
+	// since ever. The store may have been told of an earlier one.
+	Kept func(now time.Time) time.Time
 	// Audit notes who read what about people; nil for nowhere.
 	Audit func(AuditEntry)
 	// Now is the clock.
