@@ -60,10 +60,11 @@ func (r *Rollup) AppendBinary(b []byte) ([]byte, error) {
 }
 
 // UnmarshalBinary reads the form that AppendBinary writes. An error names the
-// byte at which the form is broken.
+// byte at which the form is broken. It keeps the names that r has and that are there
+// again.
 func (r *Rollup) UnmarshalBinary(b []byte) error {
 	d := wireReader{b: b}
-	*r = Rollup{}
+	*r = Rollup{Switch: r.Switch, Name: r.Name, Second: r.Second}
 	d.version("rollup", rollupVersion)
 	r.Interval = Interval(d.varint("interval"))
 	kind := d.uvarint("kind")
@@ -71,9 +72,9 @@ func (r *Rollup) UnmarshalBinary(b []byte) error {
 		d.fail("kind")
 	}
 	r.Kind = RowKind(kind)
-	r.Switch = d.string("switch")
-	r.Name = d.string("name")
-	r.Second = d.string("second name")
+	d.stringInto(&r.Switch, "switch")
+	d.stringInto(&r.Name, "name")
+	d.stringInto(&r.Second, "second name")
 	for n := d.uvarint("number of counters"); n > 0 && d.err == nil; n-- {
 		c, v := d.uvarint("counter"), d.varint("value")
 		if c >= uint64(numCounters) {

@@ -61,6 +61,13 @@ func (r *wireReader) bytes(what string) []byte {
 
 func (r *wireReader) string(what string) string { return string(r.bytes(what)) }
 
+// stringInto reads a string, and leaves s as it is where it is that.
+func (r *wireReader) stringInto(s *string, what string) {
+	if b := r.bytes(what); string(b) != *s {
+		*s = string(b)
+	}
+}
+
 // version reads the leading version byte, which must be want.
 func (r *wireReader) version(what string, want byte) {
 	if len(r.b) == 0 {

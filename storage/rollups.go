@@ -31,28 +31,40 @@ var errStop = errors.New("stop")
 // added up; Switch is then that of all of them, or "" where they differ.
 func (v *Snapshot) Rollups(ctx context.Context, q Query) iter.Seq2[metrics.Rollup, error] {
 	return func(yield func(metrics.Rollup, error) bool) {
-		var row []byte
-		var sum metrics.Rollup
-		err := v.read(ctx, q, func(key []byte, r *metrics.Rollup) error {
-			if row != nil && bytes.Equal(row, key) {
-				add(&sum, r)
-				return nil
-			}
-			if row != nil && !yield(sum, nil) {
+		err := v.EachRollup(ctx, q, func(r *metrics.Rollup) error {
+			if !yield(*r, nil) {
 				return errStop
 			}
-			row, sum = append(row[:0], key...), *r
 			return nil
 		})
-		switch {
-		case err == nil:
-			if row != nil {
-				yield(sum, nil)
-			}
-		case !errors.Is(err, errStop):
+		if err != nil && !errors.Is(err, errStop) {
 			yield(metrics.Rollup{}, err)
 		}
 	}
+}
+
+// EachRollup is Rollups for who reads many and keeps none: f may keep a rollup's
+// names and histograms, but not the rollup, which is used anew.
+func (v *Snapshot) EachRollup(ctx context.Context, q Query, f func(*metrics.Rollup) error) error {
+	var row []byte
+	var sum metrics.Rollup
+	err := v.read(ctx, q, func(key []byte, r *metrics.Rollup) error {
+		if row != nil && bytes.Equal(row, key) {
+			add(&sum, r)
+			return nil
+		}
+		if row != nil {
+			if err := f(&sum); err != nil {
+				return err
+			}
+		}
+		row, sum = append(row[:0], key...), *r
+		return nil
+	})
+	if err == nil && row != nil {
+		err = f(&sum)
+	}
+	return err
 }
 
 // Sum adds each chosen row up over the span, in the order of kind, name and
@@ -96,7 +108,8 @@ func add(sum, r *metrics.Rollup) {
 }
 
 // read calls f with every stored part of the chosen rows and its key up to the
-// second name. f may keep the rollup's contents, but not the key.
+// second name. f may keep the rollup's names and histograms, but neither the rollup,
+// which is used anew, nor the key.
 func (v *Snapshot) read(ctx context.Context, q Query, f func(key []byte, r *metrics.Rollup) error) error {
 	from, to := max(q.From, v.rollupsFrom), q.To
 	if from >= to {
@@ -107,8 +120,8 @@ func (v *Snapshot) read(ctx context.Context, q Query, f func(key []byte, r *metr
 	if err := v.store.whole([]byte{rollupKey}, int64(from), int64(to), asked); err != nil {
 		return err
 	}
+	var r metrics.Rollup
 	return eachPart(ctx, v.txn, from, to, wanted, func(item *record, row []byte) error {
-		var r metrics.Rollup
 		if err := item.Value(r.UnmarshalBinary); err != nil {
 			return fmt.Errorf("rollup %q: %w", item.Key(), err)
 		}

@@ -123,13 +123,10 @@ func stored[A adder[A]](ctx context.Context, from *storage.Snapshot, q storage.Q
 			sheets[i] = fresh()
 		}
 		reading.Go(func() error {
-			for r, err := range from.Rollups(ctx, part) {
-				if err != nil {
-					return err
-				}
-				sheets[i].add(&r)
-			}
-			return nil
+			return from.EachRollup(ctx, part, func(r *metrics.Rollup) error {
+				sheets[i].add(r)
+				return nil
+			})
 		})
 	}
 	if err := reading.Wait(); err != nil {

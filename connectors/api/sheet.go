@@ -8,6 +8,8 @@ import (
 	"sort"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"tallyd/metrics"
 	"tallyd/metrics/roster"
 	"tallyd/storage"
@@ -151,12 +153,20 @@ func (s *sheet) add(r *metrics.Rollup) {
 		if !s.periods[i].holds(r.Interval, s.asked.open) {
 			continue
 		}
-		for _, name := range s.names(r, stay) {
-			s.merge(s.rows, line{i, name}, r)
-			if inShift {
-				s.merge(s.counted, line{i, name}, r)
-			}
+		if s.group == nil && s.asked.Kind != Site {
+			s.count(line{i, r.Name}, r, inShift)
+			continue
 		}
+		for _, name := range s.names(r, stay) {
+			s.count(line{i, name}, r, inShift)
+		}
+	}
+}
+
+func (s *sheet) count(at line, r *metrics.Rollup, inShift bool) {
+	s.merge(s.rows, at, r)
+	if inShift {
+		s.merge(s.counted, at, r)
 	}
 }
 
@@ -178,13 +188,10 @@ func (s *sheet) last(i metrics.Interval) int {
 	return sort.Search(len(s.periods), func(n int) bool { return s.periods[n].from > i }) - 1
 }
 
-// names are the rows that a rollup counts for.
+// names are the rows of a site, or of groups, that a rollup counts for.
 func (s *sheet) names(r *metrics.Rollup, stay *roster.Stay) []string {
-	switch {
-	case s.asked.Kind == Site:
+	if s.asked.Kind == Site {
 		return []string{s.asked.service.cfg.Site}
-	case s.group == nil:
-		return []string{r.Name}
 	}
 	groups := s.asked.roster.Of(*s.group, stay)
 	if len(s.asked.Names) > 0 {
@@ -226,16 +233,31 @@ func (s *sheet) list(ctx context.Context) ([]KPIRow, error) {
 		return cmp.Or(cmp.Compare(a.period, b.period), cmp.Compare(a.name, b.name))
 	})
 	out := make([]KPIRow, len(order))
-	for i, at := range order {
+	forming, ctx := errgroup.WithContext(ctx)
+	left := out
+	for part := range slices.Chunk(order, max(leastRows, (len(order)+atOnce-1)/atOnce)) {
+		rows := left[:len(part)]
+		left = left[len(part):]
+		forming.Go(func() error { return s.form(ctx, part, rows) })
+	}
+	return out, forming.Wait()
+}
+
+// leastRows is how many rows are worth a goroutine.
+const leastRows = 1000
+
+// form forms rows.
+func (s *sheet) form(ctx context.Context, of []line, rows []KPIRow) error {
+	for i, at := range of {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return err
 		}
 		a, p := s.asked, &s.periods[at.period]
-		out[i] = a.service.row(a.Kind, at.name, s.rows[at], a.kpis, a.Threshold, s.shiftsOf(at), a.Bare)
-		out[i].Label = a.label(at.name)
+		rows[i] = a.service.row(a.Kind, at.name, s.rows[at], a.kpis, a.Threshold, s.shiftsOf(at), a.Bare)
+		rows[i].Label = a.label(at.name)
 		if a.Step != "" {
-			out[i].From, out[i].To, out[i].Shift = p.From, p.To, p.shift
+			rows[i].From, rows[i].To, rows[i].Shift = p.From, p.To, p.shift
 		}
 	}
-	return out, nil
+	return nil
 }

@@ -35,6 +35,7 @@ type lab struct {
 	now     atomic.Int64 // ms
 	names   *metrics.Names
 	tracker *metrics.Tracker
+	store   *storage.Store
 	tokens  *api.Tokens
 	dir     string
 	audit   audit
@@ -47,7 +48,12 @@ func newLab(t testing.TB) *lab {
 	t.Helper()
 	l := &lab{t: t, names: metrics.NewNames(), dir: t.TempDir()}
 	l.now.Store(time.Date(2026, 10, 1, 9, 0, 0, 0, time.UTC).UnixMilli())
-	intake := api.NewIntake(nil, nil)
+	store, err := storage.Open(t.Context(), storage.Config{Dir: filepath.Join(l.dir, "db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.store = store
+	intake := api.NewIntake(store, nil)
 	l.tracker = metrics.NewTracker(l.names, metrics.Options{Switch: "fs1", Sealed: intake.Take})
 	daily := [7]bool{true, true, true, true, true, true, true}
 	people := roster.New(time.UTC, []roster.Team{{ID: "north", Name: "The North"}, {ID: "harbour", Parent: "north"}, {ID: "south"}},
@@ -57,10 +63,6 @@ func newLab(t testing.TB) *lab {
 			{ID: "bob", Stays: []roster.Stay{{Team: "harbour", Role: "agent"}}},
 			{ID: "cid", Stays: []roster.Stay{{Team: "south", Role: "agent"}}},
 		})
-	store, err := storage.Open(t.Context(), storage.Config{Dir: filepath.Join(l.dir, "db")})
-	if err != nil {
-		t.Fatal(err)
-	}
 	service := api.New(api.Config{
 		Site: "main", Store: store, Intake: intake, Roster: func() *roster.Roster { return people }, Now: l.time,
 		Audit: l.audit.note,
