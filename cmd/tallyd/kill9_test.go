@@ -45,6 +45,9 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if where := os.Getenv(streamServer); where != "" {
+		serveStreams(where)
+	}
 	os.Exit(m.Run())
 }
 

@@ -27,7 +27,37 @@ type bigCentre struct {
 	begun    time.Time     // ours, and
 	start    time.Time     // its own then
 	ended    chan struct{} // closed when serving has ended
+	cancel   context.CancelFunc
 }
+
+// startCentre begins a centre of so many calls a second, whose clock would reach ours
+// after a while.
+func startCentre(t *testing.T, calls int, after time.Duration) *bigCentre {
+	t.Helper()
+	const fast = 300
+	c := &bigCentre{fast: fast, calls: calls, start: time.Now().Add(-fast * after)}
+	c.begin(t)
+	return c
+}
+
+// begin begins a centre, now unless it has a start.
+func (c *bigCentre) begin(t *testing.T) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	c.listener, c.cancel, c.begun, c.ended = l, cancel, time.Now(), make(chan struct{})
+	if c.start.IsZero() {
+		c.start = c.begun
+	}
+	go c.serve(ctx)
+	t.Cleanup(c.stop)
+}
+
+// stop ends the centre, and its connection.
+func (c *bigCentre) stop() { c.cancel(); <-c.ended }
 
 const bigAgents, bigQueues = 1000, 50
 
@@ -152,17 +182,9 @@ func TestMemorySoak(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	centre := &bigCentre{listener: l, fast: 300, calls: 2000 / 8, begun: time.Now(), start: time.Now().Add(-300 * long), ended: make(chan struct{})}
-	go centre.serve(ctx)
-	defer func() { stop(); <-centre.ended }()
-
+	centre := startCentre(t, 2000/8, long)
 	data := t.TempDir()
-	config := keep(t, "tallyd.yaml", fmt.Appendf(nil, "switches:\n  - {name: fs1, kind: freeswitch, address: %q, password: ClueCon}\nnats: {listen: '127.0.0.1:0'}\nhttp: {listen: '127.0.0.1:0'}\n", l.Addr()))
+	config := keep(t, "tallyd.yaml", fmt.Appendf(nil, "switches:\n  - {name: fs1, kind: freeswitch, address: %q, password: ClueCon}\nnats: {listen: '127.0.0.1:0'}\nhttp: {listen: '127.0.0.1:0'}\n", centre.listener.Addr()))
 	cmd := exec.Command(build(t), "serve", "--config", config, "--data", data)
 	cmd.Env = slices.DeleteFunc(os.Environ(), forTests)
 	var errs sourcetest.Log

@@ -1,16 +1,13 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"math"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -19,7 +16,6 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"tallyd/connectors/api"
-	"tallyd/connectors/bus"
 	"tallyd/connectors/source/sourcetest"
 	"tallyd/metrics"
 )
@@ -29,16 +25,10 @@ import (
 // the others soon after it was written to the socket.
 func TestManySubscribers(t *testing.T) {
 	const subscribers, lasts = 100, 6 * time.Second
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	centre := &bigCentre{listener: l, fast: 1, calls: 90, begun: time.Now(), start: time.Now(), ended: make(chan struct{})} // as many as a recording at 20 times its speed
-	go centre.serve(ctx)
-	defer func() { stop(); <-centre.ended }()
+	centre := &bigCentre{fast: 1, calls: 90} // as many as a recording at 20 times its speed
+	centre.begin(t)
 	data := t.TempDir()
-	config := keep(t, "tallyd.yaml", fmt.Appendf(nil, "switches:\n  - {name: fs1, kind: freeswitch, address: %q, password: ClueCon}\n", l.Addr()))
+	config := keep(t, "tallyd.yaml", fmt.Appendf(nil, "switches:\n  - {name: fs1, kind: freeswitch, address: %q, password: ClueCon}\n", centre.listener.Addr()))
 	cmd := exec.Command(build(t), "serve", "--config", config, "--data", data)
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), forTests), anyPorts...)
 	var errs sourcetest.Log
@@ -48,23 +38,7 @@ func TestManySubscribers(t *testing.T) {
 	}
 	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
 	eventually(t, errs.String, func() bool { _, err := os.Stat(filepath.Join(data, "nats.url")); return err == nil })
-	address, err := os.ReadFile(filepath.Join(data, "nats.url"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	login, err := os.ReadFile(filepath.Join(data, bus.WallboardFile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	user, password, _ := strings.Cut(strings.TrimSpace(string(login)), ":")
-	connect := func() *nats.Conn {
-		nc, err := nats.Connect(strings.TrimSpace(string(address)), nats.UserInfo(user, password), nats.Timeout(10*time.Second))
-		if err != nil {
-			t.Fatal(err, errs.String())
-		}
-		t.Cleanup(nc.Close)
-		return nc
-	}
+	connect := func() *nats.Conn { return wallboard(t, data) }
 	const subject = "tally.v1.main.agent.*.state"
 	var got [subscribers]atomic.Int64
 	for i := range subscribers - 1 {
@@ -73,7 +47,7 @@ func TestManySubscribers(t *testing.T) {
 		}
 	}
 	stalled := connect()
-	if _, err := stalled.Subscribe(subject, func(*nats.Msg) { <-ctx.Done() }); err != nil {
+	if _, err := stalled.Subscribe(subject, func(*nats.Msg) { <-centre.ended }); err != nil {
 		t.Fatal(err)
 	}
 

@@ -4,6 +4,7 @@ package bustest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -17,15 +18,24 @@ import (
 // server.RANDOM_PORT for any. The caller stops it.
 func Server(t testing.TB, dir string, port int) *server.Server {
 	t.Helper()
-	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: dir, NoLog: true, NoSigs: true})
+	s, err := Start(dir, port)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Start()
-	if !s.ReadyForConnections(10 * time.Second) {
-		t.Fatal("the server does not come up")
-	}
 	return s
+}
+
+// Start is Server for a process that is no test.
+func Start(dir string, port int) (*server.Server, error) {
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: dir, NoLog: true, NoSigs: true})
+	if err != nil {
+		return nil, err
+	}
+	s.Start()
+	if !s.ReadyForConnections(30 * time.Second) {
+		return nil, errors.New("the server does not come up")
+	}
+	return s, nil
 }
 
 // Stop ends a server, and waits until it has.
@@ -42,7 +52,7 @@ func Read[M any](t testing.TB, nc *nats.Conn, name string, f func(subject string
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	stream, err := js.Stream(ctx, name)
 	if err != nil {
