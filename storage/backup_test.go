@@ -74,7 +74,7 @@ func TestBackup(t *testing.T) {
 	if info.Counts != counts || info.Site != "hq" || info.At != 7 || info.StoreFormat != formatNumber || info.Bytes != int64(len(content)) || info.SHA256 != hex.EncodeToString(sum[:]) {
 		t.Errorf("it says %+v", info)
 	}
-	if head := "tallyd backup 1\n{\"site\":\"hq\",\"at_ms\":7,\"store_format\":6}\n"; !bytes.HasPrefix(content, []byte(head)) {
+	if head := fmt.Sprintf("tallyd backup 1\n{\"site\":\"hq\",\"at_ms\":7,\"store_format\":%d}\n", formatNumber); !bytes.HasPrefix(content, []byte(head)) {
 		t.Errorf("it begins with %q", content[:80])
 	}
 
@@ -173,7 +173,7 @@ func TestBackupFaults(t *testing.T) {
 		"empty":           {nil, "is not a backup of tallyd"},
 		"foreign":         {bytes.Repeat([]byte("<html>"), 1000), "is not a backup of tallyd"},
 		"newer":           {resum(bytes.Replace(body, []byte("backup 1"), []byte("backup 2"), 1)), "is a backup of format 2, this program reads up to 1"},
-		"newer store":     {resum(bytes.Replace(body, []byte(`format":6`), []byte(`format":9`), 1)), "is of a store of format 9, this program reads up to 6"},
+		"newer store":     {resum(bytes.Replace(body, fmt.Appendf(nil, `format":%d`, formatNumber), []byte(`format":9`), 1)), fmt.Sprintf("is of a store of format 9, this program reads up to %d", formatNumber)},
 		"no head":         {resum([]byte("tallyd backup 1\n")), "does not say what it is of"},
 		"no frame":        {resum([]byte("tallyd backup 1\n{}\n")), "unexpected EOF"},
 		"followed":        {resum(append(bytes.Clone(body), "more"...)), "something follows its end"},

@@ -7,7 +7,7 @@ import (
 	"tallyd/metrics"
 )
 
-// The keys of the records, format 6; layout.go says where they lie. The first byte is
+// The keys of the records, format 7; layout.go says where they lie. The first byte is
 // the kind of record:
 //
 //	m name                                             metadata
@@ -20,7 +20,6 @@ import (
 //	n caller ended switch visit joined                 contact by the caller's hash (no value)
 //	k caller joined switch visit                       visit by the caller's hash, see callers.go
 //	i switch visit joined                              where that contact's keys are
-//	p key                                              an oversized PutSealed, see stage.go
 //	t interval switch revision [part]                  spans of states
 //	o switch                                           visits that were open at the last seal
 //	h switch                                           the number of the latest Sealed that is stored
@@ -35,7 +34,8 @@ import (
 //
 // Format 1 had no t, o, h and f, and contacts of version 1; format 2 no l and n, and
 // contacts of version 2, format 3 no u and no parts, format 4 no x, y and z;
-// up to format 5 all records lay under their keys. What an older program stored is listed by
+// up to format 5 all records lay under their keys, and up to format 6 an oversized
+// PutSealed was staged under keys with p. What an older program stored is listed by
 // leg and caller when the folder is first opened for writing.
 //
 // Lists are cut into parts that a block of a table holds: Badger takes three times
@@ -60,7 +60,7 @@ const (
 	byCallerKey     = 'n'
 	staysKey        = 'k'
 	identityKey     = 'i'
-	stagedKey       = 'p'
+	stagedKey       = 'p' // up to format 6, see stage_old.go
 	spansKey        = 't'
 	openKey         = 'o'
 	handedKey       = 'h'
@@ -69,7 +69,7 @@ const (
 	factKey         = 'x'
 	factByAgentKey  = 'y'
 	factIdentityKey = 'z'
-	formatNumber    = 6
+	formatNumber    = 7
 )
 
 // The names of the metadata.
@@ -77,7 +77,8 @@ const (
 	metaFormat       = "format"
 	metaRollupsFrom  = "rollups_from"
 	metaContactsFrom = "contacts_from"
-	metaStaged       = "staged"
+	metaStaged       = "staged"     // up to format 6: 'p' has a whole write
+	metaApplied      = "applied"    // the number of the last write that was staged in a file
 	metaUnlisted     = "unlisted"   // contacts of an earlier format are not in n yet
 	metaForgetting   = "forgetting" // one that is under way
 	metaTraces       = "traces"     // the last one whose traces may still be in the files

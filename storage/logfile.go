@@ -196,6 +196,14 @@ func wholeLogs(c *Config) (logs []string, err error) {
 
 // keepLog sets a log's content aside, and cuts the log where Badger would.
 func (d *damage) keepLog(dir, file string, content []byte, end int) error {
+	if err := d.keep(dir, file, content); err != nil {
+		return err
+	}
+	return os.Truncate(file, int64(end))
+}
+
+// keep sets a file's content aside, and writes the note.
+func (d *damage) keep(dir, file string, content []byte) error {
 	aside := filepath.Join(dir, damagedFolder)
 	if err := os.MkdirAll(aside, 0o700); err != nil {
 		return err
@@ -205,10 +213,7 @@ func (d *damage) keepLog(dir, file string, content []byte, end int) error {
 	if err := WriteFile(filepath.Join(aside, d.Kept), content); err != nil {
 		return err
 	}
-	if err := d.write(); err != nil {
-		return err
-	}
-	return os.Truncate(file, int64(end))
+	return d.write()
 }
 
 // storeAgain stores the commits that followed the lost ones of a log.

@@ -64,9 +64,9 @@ func (s *Store) prepare(ctx context.Context) error {
 		if _, laidOut, err := s.number(metaLayout); err == nil && !laidOut {
 			return fmt.Errorf("folder %q is of format %d, or was left while it was brought up to date: open it once for writing", s.cfg.Dir, version)
 		}
-		_, complete, err := s.number(metaStaged)
+		staged, err := s.interrupted()
 		forgetting, err2 := s.underWay()
-		if complete || forgetting != nil || err != nil || err2 != nil {
+		if staged || forgetting != nil || err != nil || err2 != nil {
 			return fmt.Errorf("folder %q was left in the middle of a write: open it once for writing", s.cfg.Dir)
 		}
 		return nil
@@ -139,6 +139,9 @@ func checkFolder(c *Config) (unlock func() error, err error) {
 	}
 	if err := c.room(clearingReserve); err != nil {
 		return nil, err
+	}
+	if err := removeUnfinished(c.Dir); err != nil {
+		return nil, fmt.Errorf("folder %q: what a crash left cannot be removed: %w", c.Dir, reason(err))
 	}
 	probe, err := os.CreateTemp(c.Dir, "probe-*")
 	if err != nil {

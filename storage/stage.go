@@ -1,25 +1,43 @@
 package storage
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
-
-	"github.com/dgraph-io/badger/v4"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
 )
 
 // A PutSealed past Badger's transaction limit (some 1,200 rollups) is stored in
 // two steps that a crash cannot tear:
 //
-//  1. Every change is written under its key with the prefix 'p', in as many
-//     transactions as it takes, then the metadata "staged", each synced.
-//  2. The changes are applied to their own keys, 'p' is emptied, "staged" goes.
+//  1. Every change is written into the file "staged", which has its name once all
+//     of it is safe on the disk.
+//  2. The changes are applied to their keys, in as many transactions as it takes,
+//     the last of which notes the file's number as "applied"; the file goes.
 //
-// Until "staged" is there, nothing happened: Open empties 'p'. Once it is there,
-// the interval is stored: Open, or the next write, does step 2 again from the
-// start, which is harmless, for every change says what a key holds afterwards,
-// not what is added to it, and no other write comes in between. While step 2
-// runs no snapshot is taken, so readers see none of it or all of it.
+// Until the file is there, nothing happened. Once it is, the interval is stored:
+// Open, or the next write, does step 2 again from the start, which is harmless,
+// for every change says what a key holds afterwards, not what is added to it, and
+// no other write comes in between. While step 2 runs no snapshot is taken, so
+// readers see none of it or all of it. A file that is there although its number is
+// "applied" was deleted and came back with a power cut.
+//
+// The file is "tallystg", the number (8 bytes, big-endian), each change as the
+// lengths of key and value as varints, the latter 0 for a deletion and else one
+// more, key and value; and the SHA-256 of all that.
+
+const (
+	stagedFile  = "staged"
+	stagedMagic = "tallystg"
+)
 
 // partBytes keeps a part well below the limit of 150 kB.
 const partBytes = 64 << 10
@@ -27,35 +45,54 @@ const partBytes = 64 << 10
 // partKeys keeps a part well below the limit of some 1,600 keys.
 const partKeys = 1024
 
-const (
-	stagedDelete = iota
-	stagedSet
-)
+func (s *Store) stagedName() string { return filepath.Join(s.cfg.Dir, stagedFile) }
 
 func (s *Store) stage(changes []change) error {
+	applied, _, err := s.number(metaApplied)
+	if err != nil {
+		return err
+	}
+	number := applied + 1
+	err = writeWhole(s.stagedName(), func(out io.Writer) error { return writeStaged(out, number, changes) })
+	if err != nil {
+		// It may be there all the same; if it cannot be taken back, it counts.
+		if gone := errors.Join(removeThere(s.stagedName()), syncFolder(s.cfg.Dir)); gone != nil {
+			s.staged = true
+			return stored(errors.Join(err, gone))
+		}
+		return err
+	}
+	return stored(s.apply(number, changes))
+}
+
+// apply does step 2.
+func (s *Store) apply(number int64, changes []change) error {
 	s.staged = true
-	staged := make([]change, len(changes))
-	for i, c := range changes {
-		value := []byte{stagedDelete}
-		if c.value != nil {
-			value = append([]byte{stagedSet}, c.value...)
-		}
-		// Two changes of one key: the later one overwrites the earlier one here,
-		// as it would in one transaction.
-		staged[i] = change{append([]byte{stagedKey}, c.key...), value}
+	s.view.Lock()
+	defer s.view.Unlock()
+	if err := s.commitParts(changes); err != nil {
+		return err
 	}
-	if err := s.commitParts(staged); err != nil {
-		return errors.Join(err, s.unpackLocked())
+	if err := s.setNumber(metaApplied, number); err != nil {
+		return err
 	}
-	if err := s.setNumber(metaStaged, 1); err != nil {
-		// Whether it was set is open: the folder will tell, here or at the next
-		// write.
-		if _, complete, found := s.number(metaStaged); found == nil && !complete {
-			return errors.Join(err, s.unpackLocked())
-		}
-		return stored(err)
+	return s.unstage()
+}
+
+// unstage deletes the file.
+func (s *Store) unstage() error {
+	if err := errors.Join(removeThere(s.stagedName()), syncFolder(s.cfg.Dir)); err != nil {
+		return fmt.Errorf("%q: %w", s.stagedName(), err)
 	}
-	return stored(s.unpackLocked())
+	s.staged = false
+	return nil
+}
+
+func removeThere(name string) error {
+	if err := os.Remove(name); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // commitParts applies changes in several transactions. Each is synced before
@@ -78,60 +115,130 @@ func (s *Store) commitParts(changes []change) error {
 	return nil
 }
 
-// unpack finishes or takes back an oversized PutSealed.
+// unpack finishes an oversized PutSealed that was interrupted, of an older program
+// too.
 func (s *Store) unpack(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	s.write.Lock()
 	defer s.write.Unlock()
+	if err := s.unpackKeys(); err != nil {
+		return err
+	}
 	return s.unpackLocked()
 }
 
 func (s *Store) unpackLocked() error {
-	s.view.Lock()
-	defer s.view.Unlock()
-	_, complete, err := s.number(metaStaged)
+	number, changes, err := readStaged(s.stagedName())
+	if errors.Is(err, fs.ErrNotExist) {
+		s.staged = false
+		return nil
+	}
+	if errors.Is(err, errStaged) {
+		return s.stagedDamaged(err)
+	}
 	if err != nil {
 		return err
 	}
-	var apply, empty []change
-	err = s.db.View(func(txn *badger.Txn) error {
-		return scan(txn, []byte{stagedKey}, func(item *record) error {
-			key := item.KeyCopy()
-			empty = append(empty, change{key: key})
-			if !complete {
-				return nil
-			}
-			value, err := item.ValueCopy()
-			if err != nil {
-				return err
-			}
-			if len(value) == 0 {
-				return errors.New("a staged change is empty")
-			}
-			c := change{key: bytes.Clone(key[1:])}
-			if value[0] == stagedSet {
-				c.value = value[1:]
-			}
-			apply = append(apply, c)
-			return nil
-		})
-	})
+	applied, _, err := s.number(metaApplied)
 	if err != nil {
 		return err
 	}
-	if err := s.commitParts(apply); err != nil {
+	if number <= applied {
+		return s.unstage()
+	}
+	return s.apply(number, changes)
+}
+
+// interrupted tells whether there is something to unpack.
+func (s *Store) interrupted() (bool, error) {
+	if _, found, err := s.number(metaStaged); found || err != nil {
+		return found, err
+	}
+	_, err := os.Stat(s.stagedName())
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return true, err
+}
+
+// stagedDamaged sets aside a file whose bytes are not those that were written.
+func (s *Store) stagedDamaged(why error) error {
+	content, err := os.ReadFile(s.stagedName())
+	if err != nil {
 		return err
 	}
-	if err := s.commitParts(empty); err != nil {
-		return err
+	d := damage{File: stagedFile, What: []string{"one write shortly before the folder was last left"}}
+	if err := d.keep(s.cfg.Dir, stagedFile, content); err != nil {
+		return fmt.Errorf("file %q is damaged (%w), and cannot be set aside: %w", s.stagedName(), why, reason(err))
 	}
-	if complete {
-		if err := s.commitParts([]change{{key: metadata(metaStaged)}}); err != nil {
-			return err
+	s.damages = append(s.damages, d)
+	return s.unstage()
+}
+
+// errStaged is wrapped by what is wrong with a file's bytes.
+var errStaged = errors.New("it is not as it was written")
+
+func writeStaged(to io.Writer, number int64, changes []change) error {
+	sum := sha256.New()
+	out := bufio.NewWriter(io.MultiWriter(to, sum))
+	head := binary.BigEndian.AppendUint64([]byte(stagedMagic), uint64(number))
+	_, _ = out.Write(head) // it keeps an error for Flush
+	for _, c := range changes {
+		head = binary.AppendUvarint(head[:0], uint64(len(c.key)))
+		size := 0
+		if c.value != nil {
+			size = 1 + len(c.value)
 		}
+		head = binary.AppendUvarint(head, uint64(size))
+		_, _ = out.Write(head)
+		_, _ = out.Write(c.key)
+		_, _ = out.Write(c.value)
 	}
-	s.staged = false
-	return nil
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	_, err := to.Write(sum.Sum(nil))
+	return err
+}
+
+func readStaged(name string) (number int64, changes []change, err error) {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return 0, nil, err
+	}
+	const head = len(stagedMagic) + 8
+	end := len(b) - sha256.Size
+	if end < head || !bytes.HasPrefix(b, []byte(stagedMagic)) || !bytes.Equal(hashed(sha256.New(), b[:end]), b[end:]) {
+		return 0, nil, errStaged
+	}
+	number = int64(binary.BigEndian.Uint64(b[len(stagedMagic):]))
+	for at := head; at < end; {
+		var sizes [2]uint64
+		for i := range sizes {
+			n := 0
+			if sizes[i], n = binary.Uvarint(b[at:end]); n <= 0 {
+				return 0, nil, errStaged
+			}
+			at += n
+		}
+		value := max(sizes[1], 1) - 1
+		if left := uint64(end - at); sizes[0] > left || value > left-sizes[0] {
+			return 0, nil, errStaged
+		}
+		c := change{key: b[at : at+int(sizes[0])]}
+		at += len(c.key)
+		if sizes[1] > 0 {
+			c.value = b[at : at+int(value)]
+		}
+		at += int(value)
+		changes = append(changes, c)
+	}
+	return number, changes, nil
+}
+
+func hashed(h hash.Hash, b []byte) []byte {
+	h.Write(b)
+	return h.Sum(nil)
 }

@@ -116,8 +116,9 @@ func TestOpenFaults(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
-		wantFault(t, Config{Dir: newer}, `folder "`+newer+`" has format 7, this program reads up to 6`)
-		wantFault(t, Config{Dir: newer, ReadOnly: true}, `folder "`+newer+`" has format 7, this program reads up to 6`)
+		fault := fmt.Sprintf("folder %q has format %d, this program reads up to %d", newer, formatNumber+1, formatNumber)
+		wantFault(t, Config{Dir: newer}, fault)
+		wantFault(t, Config{Dir: newer, ReadOnly: true}, fault)
 	})
 	t.Run("nothing to read", func(t *testing.T) {
 		none := filepath.Join(dir, "none")
