@@ -117,8 +117,7 @@ func TestStreamsAwayMemory(t *testing.T) {
 	back := time.Now()
 	eventually(t, errs.String, func() bool { _, problem := number(); return problem == "" })
 	centre.stop()
-	last := still
-	caught := back
+	last, caught := still, back
 	for quiet := time.Now(); time.Since(quiet) < 5*time.Second; time.Sleep(100 * time.Millisecond) {
 		n, problem := number()
 		if n != last || problem != "" {

@@ -128,9 +128,7 @@ func (r *records) run(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case err == nil:
-			if r.say("") {
-				log.Info("rollups and contacts are published again")
-			}
+			r.flowing()
 			wait, retry = recordsEvery, firstRecordsRetry
 		default:
 			if r.say(err.Error()) { // once, however long it lasts
@@ -191,6 +189,14 @@ func (r *records) deliver(ctx context.Context) error {
 		if err != nil || number == 0 {
 			return err
 		}
+		r.flowing()
+	}
+}
+
+// flowing notes that what waited is being published, or has been.
+func (r *records) flowing() {
+	if r.say("") {
+		r.bus.cfg.Logger.Info("rollups and contacts are published again")
 	}
 }
 
