@@ -20,11 +20,14 @@ import (
 	"tallyd/metrics/roster"
 )
 
-// TestMain also serves TestInboundKilled, which runs this program as the process that
-// is killed.
+// TestMain also serves TestInboundKilled and TestStreamsKilled, which run this program
+// as the process that is killed.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(feedDir); dir != "" {
 		os.Exit(unacknowledged(dir))
+	}
+	if folders := os.Getenv(streamsLife); folders != "" {
+		os.Exit(publishUntilTold(folders))
 	}
 	goleak.VerifyTestMain(m)
 }

@@ -26,6 +26,7 @@ import (
 // centre is a store that grows, and what its streams must have.
 type centre struct {
 	t       *testing.T
+	dir     string // of the store
 	store   *storage.Store
 	service *api.Service
 	sums    map[string]int64 // offered, by subject
@@ -34,14 +35,19 @@ type centre struct {
 }
 
 func newCentre(t *testing.T) *centre {
-	c := &centre{t: t, sums: map[string]int64{}, visits: map[string]int{}}
-	var err error
-	if c.store, err = storage.Open(t.Context(), storage.Config{Dir: t.TempDir()}); err != nil {
-		t.Fatal(err)
-	}
+	c := &centre{t: t, dir: t.TempDir(), sums: map[string]int64{}, visits: map[string]int{}}
+	c.open()
 	t.Cleanup(func() { c.store.Close() })
-	c.service = api.New(api.Config{Site: "main", Store: c.store})
 	return c
+}
+
+func (c *centre) open() {
+	c.t.Helper()
+	var err error
+	if c.store, err = storage.Open(c.t.Context(), storage.Config{Dir: c.dir}); err != nil {
+		c.t.Fatal(err)
+	}
+	c.service = api.New(api.Config{Site: "main", Store: c.store})
 }
 
 // put stores an interval of so many agents and visits.

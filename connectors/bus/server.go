@@ -21,8 +21,10 @@ const (
 	maxClients    = 1024
 	writeDeadline = 2 * time.Second
 
-	// streamsFolder is in the data folder.
-	streamsFolder   = "streams"
+	// StreamsFolder is where the embedded server keeps its streams, in the data
+	// folder, and StreamsKeyFile the key that they are encrypted with.
+	StreamsFolder   = "streams"
+	StreamsKeyFile  = "streams.key"
 	maxStreamMemory = 16 << 20
 	// syncStreams is how long what a stream has acknowledged may be lost with the
 	// machine's power: it is told again then, see keepDelivered.
@@ -49,6 +51,10 @@ func startServer(c *Config, gate *gate) (*server.Server, error) {
 		}
 		secure = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	}
+	key, err := streamsKey(c)
+	if err != nil {
+		return nil, fmt.Errorf("nats: the streams' key: %w", err)
+	}
 	var socket server.WebsocketOpts
 	if c.WebSocket {
 		socket = server.WebsocketOpts{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoTLS: true, HandshakeTimeout: readyWithin}
@@ -69,7 +75,9 @@ func startServer(c *Config, gate *gate) (*server.Server, error) {
 		NoFastProducerStall: true,
 		NoSystemAccount:     true,
 		JetStream:           true,
-		StoreDir:            filepath.Join(c.Dir, streamsFolder),
+		StoreDir:            filepath.Join(c.Dir, StreamsFolder),
+		JetStreamKey:        key,
+		JetStreamCipher:     server.AES,
 		JetStreamMaxMemory:  maxStreamMemory,
 		JetStreamMaxStore:   2 * (rollupBytes + contactBytes),
 		SyncInterval:        syncStreams,
