@@ -16,6 +16,8 @@ import (
 	"strings"
 	"time"
 	_ "time/tzdata" // the box may have no zone files
+
+	"tallyd/rules/document"
 )
 
 // Config is what people set. Default holds what they leave out.
@@ -110,30 +112,11 @@ func DefaultQueue() Queue {
 	return Queue{ServiceLevel: 20 * time.Second, ShortAbandon: 5 * time.Second}
 }
 
-// Fault is one thing that is wrong, and where.
-type Fault struct {
-	File      string
-	Line, Col int
-	What      string
-}
-
-func (f Fault) Error() string {
-	if f.Line == 0 {
-		return f.File + ": " + f.What
-	}
-	return fmt.Sprintf("%s:%d:%d: %s", f.File, f.Line, f.Col, f.What)
-}
-
-// Faults is everything that is wrong.
-type Faults []Fault
-
-func (f Faults) Error() string {
-	lines := make([]string, len(f))
-	for i := range f {
-		lines[i] = f[i].Error()
-	}
-	return strings.Join(lines, "\n")
-}
+// Fault and Faults are what is wrong with a file.
+type (
+	Fault  = document.Fault
+	Faults = document.Faults
+)
 
 // Load reads a file, then the environment (TALLYD_HTTP_LISTEN is http.listen,
 // TALLYD_SWITCHES_0_PASSWORD the first switch's password), over the defaults.
@@ -141,20 +124,20 @@ func (f Faults) Error() string {
 // wrong.
 func Load(path string, environ []string) (*Config, error) {
 	c := Default()
-	d := &decoder{file: path, places: map[string]place{}}
+	d := newDecoder(path)
 	if path != "" {
 		b, err := os.ReadFile(path)
 		if err != nil {
 			return nil, err
 		}
-		d.decode(b, &c)
+		d.Decode(b, &c)
 	} else {
-		d.file = "defaults"
+		d.File = "defaults"
 	}
 	d.environment(environ, &c)
 	d.check(&c)
-	if len(d.faults) > 0 {
-		return nil, d.faults
+	if len(d.Faults) > 0 {
+		return nil, d.Faults
 	}
 	return &c, nil
 }
@@ -163,10 +146,10 @@ func Load(path string, environ []string) (*Config, error) {
 // nothing.
 func (d *decoder) check(c *Config) {
 	if c.Site == "" || len(c.Site) > 64 {
-		d.fault("site", "site %q must have 1 to 64 characters", c.Site)
+		d.Fault("site", "site %q must have 1 to 64 characters", c.Site)
 	}
 	if _, err := time.LoadLocation(c.TimeZone); err != nil || c.TimeZone == "Local" {
-		d.fault("time_zone", "time_zone %q is not a time zone's name, such as Asia/Shanghai", c.TimeZone)
+		d.Fault("time_zone", "time_zone %q is not a time zone's name, such as Asia/Shanghai", c.TimeZone)
 	}
 	seen := map[string]bool{}
 	for i := range c.Switches {
@@ -178,10 +161,10 @@ func (d *decoder) check(c *Config) {
 		d.address("nats.listen", c.NATS.Listen)
 	}
 	if p := c.NATS.Websocket; p != "" && !webSocketForm.MatchString(p) {
-		d.fault("nats.websocket", "websocket %q is not a path that begins with /nats", p)
+		d.Fault("nats.websocket", "websocket %q is not a path that begins with /nats", p)
 	}
 	if n := c.NATS.Streams.Replicas; n < 1 || n > 5 {
-		d.fault("nats.streams.replicas", "replicas %d is not between 1 and 5", n)
+		d.Fault("nats.streams.replicas", "replicas %d is not between 1 and 5", n)
 	}
 	if c.NATS.CredentialsFile != "" {
 		c.NATS.CredentialsFile = d.beside(c.NATS.CredentialsFile)
@@ -191,14 +174,14 @@ func (d *decoder) check(c *Config) {
 	d.certificate("http.tls", &c.HTTP.TLS)
 	d.certificate("nats.tls", &c.NATS.TLS)
 	if c.NATS.URL != "" && c.NATS.TLS != (TLS{}) {
-		d.fault("nats.tls", "tls is the embedded server's; one elsewhere has its own: a url with tls://")
+		d.Fault("nats.tls", "tls is the embedded server's; one elsewhere has its own: a url with tls://")
 	}
 	for name, q := range c.Queues {
 		def := DefaultQueue()
-		if !d.set("queues." + name + ".service_level") {
+		if !d.Set("queues." + name + ".service_level") {
 			q.ServiceLevel = def.ServiceLevel
 		}
-		if !d.set("queues." + name + ".short_abandon") {
+		if !d.Set("queues." + name + ".short_abandon") {
 			q.ShortAbandon = def.ShortAbandon
 		}
 		for _, x := range []struct {
@@ -207,7 +190,7 @@ func (d *decoder) check(c *Config) {
 			max time.Duration
 		}{{"service_level", q.ServiceLevel, time.Hour}, {"short_abandon", q.ShortAbandon, time.Minute}, {"wrap_up", q.WrapUp, time.Hour}} {
 			if x.v < 0 || x.v > x.max {
-				d.fault("queues."+name+"."+x.key, "%s %q must be between 0 and %s", x.key, x.v, x.max)
+				d.Fault("queues."+name+"."+x.key, "%s %q must be between 0 and %s", x.key, x.v, x.max)
 			}
 		}
 		c.Queues[name] = q
@@ -215,7 +198,7 @@ func (d *decoder) check(c *Config) {
 	d.checkGroups(c.QueueGroups)
 	d.checkNumbers(&c.Numbers)
 	if c.DiskBudget != 0 && c.DiskBudget < leastBudget {
-		d.fault("disk_budget", "disk_budget %q must be at least %s", c.DiskBudget, leastBudget)
+		d.Fault("disk_budget", "disk_budget %q must be at least %s", c.DiskBudget, leastBudget)
 	}
 	if c.RosterFile != "" {
 		c.RosterFile = d.beside(c.RosterFile)
@@ -226,15 +209,15 @@ func (d *decoder) check(c *Config) {
 func (d *decoder) checkSwitch(at string, s *Switch, seen map[string]bool) {
 	switch {
 	case s.Name == "":
-		d.fault(at, "a switch needs a name")
+		d.Fault(at, "a switch needs a name")
 	case seen[s.Name]:
-		d.fault(at+".name", "switch name %q is used twice", s.Name)
+		d.Fault(at+".name", "switch name %q is used twice", s.Name)
 	}
 	seen[s.Name] = true
 	switch s.Kind {
 	case "freeswitch":
 		if s.Address == "" {
-			d.fault(at, "switch %q needs the address of its event socket, such as 127.0.0.1:8021", s.Name)
+			d.Fault(at, "switch %q needs the address of its event socket, such as 127.0.0.1:8021", s.Name)
 		} else {
 			d.address(at+".address", s.Address)
 		}
@@ -243,18 +226,18 @@ func (d *decoder) checkSwitch(at string, s *Switch, seen map[string]bool) {
 	case "asterisk":
 		d.asterisk(at, s)
 	default:
-		d.fault(at+".kind", "kind %q is neither freeswitch nor asterisk", s.Kind)
+		d.Fault(at+".kind", "kind %q is neither freeswitch nor asterisk", s.Kind)
 	}
 }
 
 func (d *decoder) asterisk(at string, s *Switch) {
 	if s.ARI == "" {
-		d.fault(at, "switch %q needs the address of its ARI, such as http://127.0.0.1:8088/ari", s.Name)
+		d.Fault(at, "switch %q needs the address of its ARI, such as http://127.0.0.1:8088/ari", s.Name)
 	} else {
 		d.url(at+".ari", s.ARI, "http", "https")
 	}
 	if s.Username == "" {
-		d.fault(at, "switch %q needs the username of a user in ari.conf", s.Name)
+		d.Fault(at, "switch %q needs the username of a user in ari.conf", s.Name)
 	}
 	d.credentials(at, s.Username, &s.Password, s.PasswordFile)
 	d.unused(at, s.Kind, map[string]bool{"address": s.Address != ""})
@@ -262,12 +245,12 @@ func (d *decoder) asterisk(at string, s *Switch) {
 		return
 	}
 	if s.AMI.Address == "" {
-		d.fault(at+".ami", "ami needs the address of the manager interface, such as 127.0.0.1:5038")
+		d.Fault(at+".ami", "ami needs the address of the manager interface, such as 127.0.0.1:5038")
 	} else {
 		d.address(at+".ami.address", s.AMI.Address)
 	}
 	if s.AMI.Username == "" {
-		d.fault(at+".ami", "ami needs the username of a user in manager.conf")
+		d.Fault(at+".ami", "ami needs the username of a user in manager.conf")
 	}
 	d.credentials(at+".ami", s.AMI.Username, &s.AMI.Password, s.AMI.PasswordFile)
 }
@@ -277,10 +260,10 @@ func (d *decoder) asterisk(at string, s *Switch) {
 func (d *decoder) credentials(at, username string, password *string, file string) {
 	d.secret(at, password, file)
 	if strings.ContainsAny(*password, "\r\n") {
-		d.fault(at+".password", "the password holds a line break")
+		d.Fault(at+".password", "the password holds a line break")
 	}
 	if strings.ContainsAny(username, "\r\n:") {
-		d.fault(at+".username", "username %q holds a colon or a line break", username)
+		d.Fault(at+".username", "username %q holds a colon or a line break", username)
 	}
 }
 
@@ -288,7 +271,7 @@ func (d *decoder) credentials(at, username string, password *string, file string
 func (d *decoder) unused(at, kind string, given map[string]bool) {
 	for _, key := range slices.Sorted(maps.Keys(given)) {
 		if given[key] {
-			d.fault(at+"."+key, "a switch of kind %s has no %s", kind, key)
+			d.Fault(at+"."+key, "a switch of kind %s has no %s", kind, key)
 		}
 	}
 }
@@ -297,13 +280,13 @@ func (d *decoder) unused(at, kind string, given map[string]bool) {
 func (d *decoder) secret(at string, secret *string, file string) {
 	switch {
 	case file == "" && *secret == "":
-		d.fault(at, "a password or password_file is needed")
+		d.Fault(at, "a password or password_file is needed")
 	case file != "" && *secret != "":
-		d.fault(at+".password_file", "password and password_file are both set")
+		d.Fault(at+".password_file", "password and password_file are both set")
 	case file != "":
 		b, err := os.ReadFile(d.beside(file))
 		if err != nil {
-			d.fault(at+".password_file", "password_file: %v", err)
+			d.Fault(at+".password_file", "password_file: %v", err)
 			return
 		}
 		*secret = strings.TrimRight(string(b), "\r\n")
@@ -313,7 +296,7 @@ func (d *decoder) secret(at string, secret *string, file string) {
 func (d *decoder) address(at, v string) {
 	host, port, err := net.SplitHostPort(v)
 	if err != nil || port == "" || strings.Contains(host, "/") {
-		d.fault(at, "address %q is not host:port", v)
+		d.Fault(at, "address %q is not host:port", v)
 	}
 }
 
@@ -326,7 +309,7 @@ func (d *decoder) url(at, v string, schemes ...string) {
 			}
 		}
 	}
-	d.fault(at, "%q is not a URL with one of the schemes %s", v, strings.Join(schemes, ", "))
+	d.Fault(at, "%q is not a URL with one of the schemes %s", v, strings.Join(schemes, ", "))
 }
 
 // certificate checks that a certificate and its key are there and belong together.
@@ -335,19 +318,19 @@ func (d *decoder) certificate(at string, t *TLS) {
 	case *t == TLS{}:
 		return
 	case t.CertificateFile == "" || t.KeyFile == "":
-		d.fault(at, "certificate_file and key_file are needed, both or neither")
+		d.Fault(at, "certificate_file and key_file are needed, both or neither")
 		return
 	}
 	t.CertificateFile, t.KeyFile = d.beside(t.CertificateFile), d.beside(t.KeyFile)
 	if _, err := tls.LoadX509KeyPair(t.CertificateFile, t.KeyFile); err != nil {
-		d.fault(at, "%v", err)
+		d.Fault(at, "%v", err)
 	}
 }
 
 func (d *decoder) readable(at, file string) {
 	f, err := os.Open(file)
 	if err != nil {
-		d.fault(at, "%v", err)
+		d.Fault(at, "%v", err)
 		return
 	}
 	f.Close()
@@ -355,8 +338,8 @@ func (d *decoder) readable(at, file string) {
 
 // beside resolves a relative path against the configuration file's folder.
 func (d *decoder) beside(file string) string {
-	if filepath.IsAbs(file) || d.file == "defaults" {
+	if filepath.IsAbs(file) || d.File == "defaults" {
 		return file
 	}
-	return filepath.Join(filepath.Dir(d.file), file)
+	return filepath.Join(filepath.Dir(d.File), file)
 }

@@ -35,23 +35,23 @@ func (d *decoder) checkGroups(groups map[string]QueueGroup) {
 	for _, name := range slices.Sorted(maps.Keys(groups)) {
 		g, at := groups[name], "queue_groups."+name
 		if name == "" {
-			d.fault(at, "a group of queues needs a name")
+			d.Fault(at, "a group of queues needs a name")
 		}
 		if len(g.Queues) == 0 {
-			d.fault(at, "group %q has no queues", name)
+			d.Fault(at, "group %q has no queues", name)
 		}
 		for i, q := range g.Queues {
 			place := at + ".queues." + strconv.Itoa(i)
 			if other, taken := in[q]; taken {
-				d.fault(place, "queue %q is in group %q already", q, other)
+				d.Fault(place, "queue %q is in group %q already", q, other)
 			}
 			in[q] = name
 		}
-		if !d.set(at + ".window") {
+		if !d.Set(at + ".window") {
 			g.Window = defaultWindow
 		}
-		if (g.Window < minWindow || g.Window > maxWindow) && !d.faulty(at+".window") {
-			d.fault(at+".window", "window %q must be between 1m and 90d", g.Window)
+		if (g.Window < minWindow || g.Window > maxWindow) && !d.Faulty(at+".window") {
+			d.Fault(at+".window", "window %q must be between 1m and 90d", g.Window)
 		}
 		groups[name] = g
 	}

@@ -41,13 +41,13 @@ func numbersOf(country string) Numbers {
 
 func (d *decoder) checkNumbers(n *Numbers) {
 	def := numbersOf(n.Country)
-	if !d.set("numbers.international_prefix") {
+	if !d.Set("numbers.international_prefix") {
 		n.InternationalPrefix = def.InternationalPrefix
 	}
-	if !d.set("numbers.trunk_prefix") {
+	if !d.Set("numbers.trunk_prefix") {
 		n.TrunkPrefix = def.TrunkPrefix
 	}
-	if !d.set("numbers.national_digits") {
+	if !d.Set("numbers.national_digits") {
 		n.NationalDigits = def.NationalDigits
 	}
 	for _, x := range []struct {
@@ -55,16 +55,16 @@ func (d *decoder) checkNumbers(n *Numbers) {
 		most            int
 	}{{"country", n.Country, "86", 3}, {"area", n.Area, "10", 6}, {"international_prefix", n.InternationalPrefix, "00", 6}, {"trunk_prefix", n.TrunkPrefix, "0", 3}} {
 		if !digits(x.v) || len(x.v) > x.most {
-			d.fault("numbers."+x.key, "%s %q is not up to %d digits, such as %q", x.key, x.v, x.most, x.example)
+			d.Fault("numbers."+x.key, "%s %q is not up to %d digits, such as %q", x.key, x.v, x.most, x.example)
 		} else if x.v != "" && x.v[0] == '0' && (x.key == "country" || x.key == "area") {
-			d.fault("numbers."+x.key, "%s %q begins with a 0: leave the prefix out, as in %q", x.key, x.v, x.example)
+			d.Fault("numbers."+x.key, "%s %q begins with a 0: leave the prefix out, as in %q", x.key, x.v, x.example)
 		}
 	}
 	if n.Country == "" && n.Area != "" {
-		d.fault("numbers.area", "area %q needs a country", n.Area)
+		d.Fault("numbers.area", "area %q needs a country", n.Area)
 	}
 	if n.NationalDigits < 7 || n.NationalDigits > 14 {
-		d.fault("numbers.national_digits", "national_digits %d is not between 7 and 14", n.NationalDigits)
+		d.Fault("numbers.national_digits", "national_digits %d is not between 7 and 14", n.NationalDigits)
 	}
 }
 

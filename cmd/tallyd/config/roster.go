@@ -29,9 +29,9 @@ func LoadRoster(path string, zone *time.Location) (*Roster, error) {
 }
 
 func readRoster(path string, b []byte, zone *time.Location) (*Roster, Faults) {
-	d := &decoder{file: path, places: map[string]place{}}
+	d := newDecoder(path)
 	var f rosterFile
-	d.decode(b, &f)
+	d.Decode(b, &f)
 	r := d.roster(&f, zone)
 	return &Roster{r}, d.inOrder()
 }

@@ -48,16 +48,16 @@ const (
 
 // readTable reads a CSV file as far as it goes.
 func readTable(file string, b []byte) *table {
-	t := &table{decoder: &decoder{file: file, places: map[string]place{}}, rows: map[string][]row{}}
+	t := &table{decoder: newDecoder(file), rows: map[string][]row{}}
 	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
 	if bytes.HasPrefix(b, []byte("\xff\xfe")) || bytes.HasPrefix(b, []byte("\xfe\xff")) {
-		t.faults = append(t.faults, Fault{file, 1, 1, "the file is UTF-16: save it as CSV UTF-8"})
+		t.Faults = append(t.Faults, Fault{File: file, Line: 1, Col: 1, What: "the file is UTF-16: save it as CSV UTF-8"})
 		return t
 	}
 	t.lines = bytes.Split(b, []byte("\n"))
 	for i, l := range t.lines {
 		if n := invalid(l); n >= 0 {
-			t.faults = append(t.faults, Fault{file, i + 1, t.column(i+1, n+1), fmt.Sprintf("byte 0x%02X is not UTF-8: save the file as CSV UTF-8", l[n])})
+			t.Faults = append(t.Faults, Fault{File: file, Line: i + 1, Col: t.column(i+1, n+1), What: fmt.Sprintf("byte 0x%02X is not UTF-8: save the file as CSV UTF-8", l[n])})
 			return t
 		}
 	}
@@ -68,25 +68,25 @@ func readTable(file string, b []byte) *table {
 		var syntax *csv.ParseError
 		switch {
 		case errors.Is(err, io.EOF):
-			if t.columns == nil && len(t.faults) == 0 {
-				t.faults = append(t.faults, Fault{file, 1, 1, "the file is empty: it begins with a line such as id,name,team,role,shift,from,until,login:fs1"})
+			if t.columns == nil && len(t.Faults) == 0 {
+				t.Faults = append(t.Faults, Fault{File: file, Line: 1, Col: 1, What: "the file is empty: it begins with a line such as id,name,team,role,shift,from,until,login:fs1"})
 			}
 			return t
 		case errors.As(err, &syntax):
-			t.faults = append(t.faults, Fault{file, syntax.Line, t.column(syntax.Line, syntax.Column), fmt.Sprintf("the row cannot be read: %v", syntax.Err)})
+			t.Faults = append(t.Faults, Fault{File: file, Line: syntax.Line, Col: t.column(syntax.Line, syntax.Column), What: fmt.Sprintf("the row cannot be read: %v", syntax.Err)})
 			if t.columns == nil {
 				return t
 			}
 			continue
 		case err != nil:
-			t.faults = append(t.faults, Fault{File: file, What: err.Error()})
+			t.Faults = append(t.Faults, Fault{File: file, What: err.Error()})
 			return t
 		}
 		cells := make([]cell, len(fields))
 		empty := true
 		for i, f := range fields {
 			line, col := r.FieldPos(i)
-			cells[i] = cell{strings.TrimSpace(f), place{line, t.column(line, col), file}}
+			cells[i] = cell{strings.TrimSpace(f), place{Line: line, Col: t.column(line, col), File: file}}
 			empty = empty && cells[i].text == ""
 		}
 		switch {
@@ -141,14 +141,14 @@ func (t *table) column(line, b int) int {
 }
 
 func (t *table) wrong(at place, format string, args ...any) {
-	t.faults = append(t.faults, Fault{t.file, at.line, at.col, fmt.Sprintf(format, args...)})
+	t.Faults = append(t.Faults, Fault{File: t.File, Line: at.Line, Col: at.Col, What: fmt.Sprintf(format, args...)})
 }
 
 // header reads the first line; columns stays nil where the others cannot be
 // read by it.
 func (t *table) header(cells []cell) {
 	var columns []string
-	before := len(t.faults)
+	before := len(t.Faults)
 	for _, c := range cells {
 		name := strings.ToLower(c.text)
 		sw := ""
@@ -171,7 +171,7 @@ func (t *table) header(cells []cell) {
 	if !slices.Contains(columns, "id") {
 		t.wrong(cells[0].at, "there is no column id: the first line is such as id,name,team,role,shift,from,until,login:fs1")
 	}
-	if len(t.faults) == before {
+	if len(t.Faults) == before {
 		t.columns = columns
 	}
 }
@@ -182,7 +182,7 @@ func (t *table) row(cells []cell) {
 		t.wrong(cells[min(len(cells), len(t.columns)+1)-1].at, "the row has %d cells, the first line %d", len(cells), len(t.columns))
 		return
 	}
-	r := row{line: cells[0].at.line, cells: map[string]cell{}, from: ever}
+	r := row{line: cells[0].at.Line, cells: map[string]cell{}, from: ever}
 	for i, c := range cells {
 		if c.text != "" {
 			r.cells[t.columns[i]] = c

@@ -10,6 +10,7 @@ import (
 	"tallyd/metrics"
 	"tallyd/metrics/calendar"
 	"tallyd/metrics/roster"
+	"tallyd/rules/document"
 )
 
 // rosterFile is a roster as people write it. A date is the local midnight at
@@ -88,10 +89,10 @@ func (d *decoder) roster(f *rosterFile, zone *time.Location) *roster.Roster {
 	if zone == nil {
 		zone = time.UTC
 	}
-	if d.set("time_zone") {
+	if d.Set("time_zone") {
 		z, err := time.LoadLocation(f.TimeZone)
 		if err != nil || f.TimeZone == "Local" || f.TimeZone == "" {
-			d.fault("time_zone", "time_zone %q is not a time zone's name, such as Asia/Shanghai", f.TimeZone)
+			d.Fault("time_zone", "time_zone %q is not a time zone's name, such as Asia/Shanghai", f.TimeZone)
 		} else {
 			zone = z
 		}
@@ -140,8 +141,8 @@ func (d *decoder) lives(f *rosterFile) [][]spell {
 	}
 	check := func(at, key, id string) {
 		// Without a list of teams or roles every name is one; a shift has hours.
-		if listed := key == "shift" || d.set(key+"s"); listed && !slices.Contains(known[key], id) {
-			d.fault(at+"."+key, "%s %q is not among the %ss", key, id, key)
+		if listed := key == "shift" || d.Set(key+"s"); listed && !slices.Contains(known[key], id) {
+			d.Fault(at+"."+key, "%s %q is not among the %ss", key, id, key)
 		}
 	}
 	lives := make([][]spell, len(f.Agents))
@@ -150,12 +151,12 @@ func (d *decoder) lives(f *rosterFile) [][]spell {
 		a, at := &f.Agents[i], "agents."+strconv.Itoa(i)
 		switch {
 		case a.ID == "":
-			d.fault(at, "an agent needs an id")
+			d.Fault(at, "an agent needs an id")
 			continue
 		case seen[a.ID]:
-			d.fault(at+".id", "agent id %q is used twice", a.ID)
+			d.Fault(at+".id", "agent id %q is used twice", a.ID)
 		case len(a.ID) > metrics.MaxNameBytes:
-			d.fault(at+".id", "agent id %q has more than %d bytes", a.ID, metrics.MaxNameBytes)
+			d.Fault(at+".id", "agent id %q has more than %d bytes", a.ID, metrics.MaxNameBytes)
 		}
 		seen[a.ID] = true
 		check(at, "team", a.Team)
@@ -177,7 +178,7 @@ func (d *decoder) life(at string, a *rosterAgent) []spell {
 	now := spell{from: d.date(at+".from", a.From, ever), to: d.date(at+".until", a.Until, never),
 		team: a.Team, role: a.Role, shift: a.Shift, logins: d.logins(at, nil, a.Logins)}
 	if now.to <= now.from && now.to != never {
-		d.fault(at+".until", "until %q is not after from %q", a.Until, a.From)
+		d.Fault(at+".until", "until %q is not after from %q", a.Until, a.From)
 		now.to = never
 	}
 	until, last := now.to, "" // the date of the change before
@@ -185,7 +186,7 @@ func (d *decoder) life(at string, a *rosterAgent) []spell {
 	for j := range a.Changes {
 		c, in := &a.Changes[j], at+".changes."+strconv.Itoa(j)
 		if c.From == "" {
-			d.fault(in, "a change needs from, the date on which it takes effect")
+			d.Fault(in, "a change needs from, the date on which it takes effect")
 			continue
 		}
 		from := d.date(in+".from", c.From, ever)
@@ -193,26 +194,26 @@ func (d *decoder) life(at string, a *rosterAgent) []spell {
 		case from == ever:
 			continue
 		case from == now.from && last != "":
-			d.fault(in+".from", "from %q is the date of the change before too: the two overlap", c.From)
+			d.Fault(in+".from", "from %q is the date of the change before too: the two overlap", c.From)
 			continue
 		case from < now.from && last != "":
-			d.fault(in+".from", "from %q is before %q, the date of the change before: changes stand in order", c.From, last)
+			d.Fault(in+".from", "from %q is before %q, the date of the change before: changes stand in order", c.From, last)
 			continue
 		case from <= now.from:
-			d.fault(in+".from", "from %q is not after %q, when the agent joins", c.From, a.From)
+			d.Fault(in+".from", "from %q is not after %q, when the agent joins", c.From, a.From)
 			continue
 		case from >= until:
-			d.fault(in+".from", "from %q is not before %q, when the agent leaves", c.From, a.Until)
+			d.Fault(in+".from", "from %q is not before %q, when the agent leaves", c.From, a.Until)
 			continue
 		}
-		changed := d.set(in+".team") || d.set(in+".role") || d.set(in+".shift") || d.set(in+".logins")
+		changed := d.Set(in+".team") || d.Set(in+".role") || d.Set(in+".shift") || d.Set(in+".logins")
 		switch {
 		case c.Away && changed:
-			d.fault(in, "who is away has no team, role, shift or logins to change")
+			d.Fault(in, "who is away has no team, role, shift or logins to change")
 		case c.Away && now.away:
-			d.fault(in+".away", "the agent is away already")
+			d.Fault(in+".away", "the agent is away already")
 		case !c.Away && !changed && !now.away:
-			d.fault(in, "the change of %q changes nothing: it may have team, role, shift, logins or away", c.From)
+			d.Fault(in, "the change of %q changes nothing: it may have team, role, shift, logins or away", c.From)
 		}
 		now.to = from
 		list = append(list, now)
@@ -223,7 +224,7 @@ func (d *decoder) life(at string, a *rosterAgent) []spell {
 			now *string
 			to  string
 		}{{"team", &now.team, c.Team}, {"role", &now.role, c.Role}, {"shift", &now.shift, c.Shift}} {
-			if d.set(in + "." + x.key) {
+			if d.Set(in + "." + x.key) {
 				*x.now = x.to
 			}
 		}
@@ -235,14 +236,14 @@ func (d *decoder) life(at string, a *rosterAgent) []spell {
 // date reads a date; one that is missing or wrong is the open end.
 func (d *decoder) date(at, s string, open calendar.Date) calendar.Date {
 	if s == "" {
-		if d.set(at) {
-			d.fault(at, "%s %q is not a date, such as 2026-10-15", label(at), s)
+		if d.Set(at) {
+			d.Fault(at, "%s %q is not a date, such as 2026-10-15", document.Label(at), s)
 		}
 		return open
 	}
 	date, err := calendar.ParseDate(s)
 	if err != nil {
-		d.fault(at, "%s %v", label(at), err)
+		d.Fault(at, "%s %v", document.Label(at), err)
 		return open
 	}
 	return date
@@ -259,7 +260,7 @@ func (d *decoder) logins(at string, had map[string][]login, given map[string][]s
 		for j, name := range given[sw] {
 			path := at + ".logins." + sw + "." + strconv.Itoa(j)
 			if name == "" {
-				d.fault(path, "a login needs a name")
+				d.Fault(path, "a login needs a name")
 				continue
 			}
 			now[sw] = append(now[sw], login{name, path})
@@ -270,8 +271,8 @@ func (d *decoder) logins(at string, had map[string][]login, given map[string][]s
 
 // inOrder is what is wrong, by its place.
 func (d *decoder) inOrder() Faults {
-	slices.SortStableFunc(d.faults, func(a, b Fault) int {
+	slices.SortStableFunc(d.Faults, func(a, b Fault) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))
 	})
-	return d.faults
+	return d.Faults
 }

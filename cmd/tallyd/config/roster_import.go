@@ -28,20 +28,20 @@ type Imported struct {
 // semicolons or tabulators.
 func ImportRoster(file string, content []byte, intoFile string, into []byte) (*Imported, error) {
 	t := readTable(file, content)
-	d := &decoder{file: intoFile, places: map[string]place{}}
+	d := newDecoder(intoFile)
 	var f rosterFile
 	if into != nil {
-		d.decode(into, &f)
-		if d.roster(&f, nil); len(d.faults) > 0 {
+		d.Decode(into, &f)
+		if d.roster(&f, nil); len(d.Faults) > 0 {
 			return nil, d.inOrder()
 		}
 	}
 	m := &merge{table: t, into: d, old: f.Agents}
 	f.Agents = m.agents()
 	// The places of the roster's teams and shifts are in its own file.
-	for path, p := range d.places {
+	for path, p := range d.Places {
 		if !strings.HasPrefix(path, "agents") {
-			t.places[path] = place{p.line, p.col, intoFile}
+			t.Places[path] = place{Line: p.Line, Col: p.Col, File: intoFile}
 		}
 	}
 	want := t.roster(&f, nil)
@@ -124,8 +124,8 @@ func (m *merge) keep(old, now rosterAgent, from, to string) rosterAgent {
 		m.copyPlaces(from+".logins", to+".logins")
 	}
 	if column := m.undoes(old, from); column != "" {
-		p := m.into.places[from+".changes"]
-		m.wrong(m.rows[old.ID][0].at, "agent %q has changes at %s:%d:%d that a file without a column %s would undo", old.ID, m.into.file, p.line, p.col, column)
+		p := m.into.Places[from+".changes"]
+		m.wrong(m.rows[old.ID][0].at, "agent %q has changes at %s:%d:%d that a file without a column %s would undo", old.ID, m.into.File, p.Line, p.Col, column)
 	}
 	return now
 }
@@ -135,7 +135,7 @@ func (m *merge) keep(old, now rosterAgent, from, to string) rosterAgent {
 func (m *merge) undoes(old rosterAgent, at string) string {
 	for j, c := range old.Changes {
 		for _, column := range []string{"from", "team", "role", "shift"} {
-			if !m.has(column) && m.into.set(fmt.Sprintf("%s.changes.%d.%s", at, j, column)) {
+			if !m.has(column) && m.into.Set(fmt.Sprintf("%s.changes.%d.%s", at, j, column)) {
 				return column
 			}
 		}
@@ -150,10 +150,10 @@ func (m *merge) undoes(old rosterAgent, at string) string {
 
 // copyPlaces takes over where a value and what is in it stand in the roster.
 func (m *merge) copyPlaces(from, to string) {
-	for path, p := range m.into.places {
+	for path, p := range m.into.Places {
 		if rest, ok := strings.CutPrefix(path, from); ok && (rest == "" || rest[0] == '.') {
-			if _, mine := m.places[to+rest]; !mine {
-				m.places[to+rest] = place{p.line, p.col, m.into.file}
+			if _, mine := m.Places[to+rest]; !mine {
+				m.Places[to+rest] = place{Line: p.Line, Col: p.Col, File: m.into.File}
 			}
 		}
 	}

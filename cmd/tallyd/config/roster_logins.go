@@ -54,8 +54,8 @@ func (d *decoder) heldTwice(f *rosterFile, key [2]string, h, o holding) {
 		since = ", from " + from.String()
 	}
 	if h.agent == o.agent {
-		d.fault(h.path, "login %q of %q is given twice%s", key[1], key[0], since)
+		d.Fault(h.path, "login %q of %q is given twice%s", key[1], key[0], since)
 		return
 	}
-	d.fault(h.path, "login %q of %q belongs to agent %q too%s", key[1], key[0], f.Agents[o.agent].ID, since)
+	d.Fault(h.path, "login %q of %q belongs to agent %q too%s", key[1], key[0], f.Agents[o.agent].ID, since)
 }

@@ -14,7 +14,7 @@ func (t *table) agent(id, at string) rosterAgent {
 	rows := t.rows[id]
 	slices.SortStableFunc(rows, func(a, b row) int { return int(a.from - b.from) })
 	a := rosterAgent{ID: id}
-	t.places[at], t.places[at+".id"] = rows[0].at, rows[0].at
+	t.Places[at], t.Places[at+".id"] = rows[0].at, rows[0].at
 	now := map[string]string{} // the value of each column as of the row before
 	for i, r := range rows {
 		if i > 0 && r.from == rows[i-1].from {
@@ -22,7 +22,7 @@ func (t *table) agent(id, at string) rosterAgent {
 			continue
 		}
 		if n, ok := r.cells["name"]; ok && a.Name == "" {
-			a.Name, t.places[at+".name"] = n.text, n.at
+			a.Name, t.Places[at+".name"] = n.text, n.at
 		} else if ok && a.Name != n.text {
 			t.wrong(n.at, "name %q is not the one of another row of agent %q, %q", n.text, id, a.Name)
 		}
@@ -39,7 +39,7 @@ func (t *table) apply(a *rosterAgent, at string, i int, r row, now map[string]st
 	var c rosterChange
 	if i > 0 {
 		in = fmt.Sprintf("%s.changes.%d", at, len(a.Changes))
-		t.places[in] = r.at
+		t.Places[in] = r.at
 		c.From = r.cells["from"].text
 	} else {
 		a.From = r.cells["from"].text
@@ -85,7 +85,7 @@ func (t *table) apply(a *rosterAgent, at string, i int, r row, now map[string]st
 		changed = true
 	}
 	if changed {
-		maps.Copy(t.places, places)
+		maps.Copy(t.Places, places)
 		if i > 0 {
 			a.Changes = append(a.Changes, c)
 		}
@@ -101,7 +101,7 @@ func (t *table) until(a *rosterAgent, at string, i int, rows []row) {
 	}
 	if i+1 == len(rows) {
 		a.Until = u.text
-		t.places[at+".until"] = u.at
+		t.Places[at+".until"] = u.at
 		return
 	}
 	d, err := calendar.ParseDate(u.text)
@@ -114,7 +114,7 @@ func (t *table) until(a *rosterAgent, at string, i int, rows []row) {
 		t.wrong(u.at, "until %q is after %q, from which on line %d holds: the two overlap", u.text, next.cells["from"].text, next.line)
 	case d < next.from:
 		in := fmt.Sprintf("%s.changes.%d", at, len(a.Changes))
-		t.places[in], t.places[in+".from"], t.places[in+".away"] = rows[i].at, u.at, u.at
+		t.Places[in], t.Places[in+".from"], t.Places[in+".away"] = rows[i].at, u.at, u.at
 		a.Changes = append(a.Changes, rosterChange{From: u.text, Away: true})
 	}
 }

@@ -21,25 +21,25 @@ func (d *decoder) teams(f *rosterFile) []roster.Team {
 		_, twice := parents[t.ID]
 		switch {
 		case t.ID == "":
-			d.fault(at, "a team needs an id")
+			d.Fault(at, "a team needs an id")
 			continue
 		case twice:
-			d.fault(at+".id", "team id %q is used twice", t.ID)
+			d.Fault(at+".id", "team id %q is used twice", t.ID)
 			continue
 		}
 		parents[t.ID] = t.Parent
 		if t.Lead != "" && !agents[t.Lead] {
-			d.fault(at+".lead", "lead %q is not among the agents", t.Lead)
+			d.Fault(at+".lead", "lead %q is not among the agents", t.Lead)
 		}
 	}
 	list := make([]roster.Team, 0, len(f.Teams))
 	for i, t := range f.Teams {
 		at := "teams." + strconv.Itoa(i)
 		if _, ok := parents[t.Parent]; t.Parent != "" && !ok {
-			d.fault(at+".parent", "parent %q is not among the teams", t.Parent)
+			d.Fault(at+".parent", "parent %q is not among the teams", t.Parent)
 			t.Parent = ""
 		} else if within(t.ID, t.Parent, parents) {
-			d.fault(at+".parent", "parent %q is itself part of %q", t.Parent, t.ID)
+			d.Fault(at+".parent", "parent %q is itself part of %q", t.Parent, t.ID)
 			t.Parent = ""
 		}
 		list = append(list, roster.Team(t))
@@ -48,9 +48,9 @@ func (d *decoder) teams(f *rosterFile) []roster.Team {
 	for i, r := range f.Roles {
 		switch at := "roles." + strconv.Itoa(i); {
 		case r == "":
-			d.fault(at, "a role needs a name")
+			d.Fault(at, "a role needs a name")
 		case roles[r]:
-			d.fault(at, "role %q is listed twice", r)
+			d.Fault(at, "role %q is listed twice", r)
 		}
 		roles[r] = true
 	}
@@ -79,9 +79,9 @@ func (d *decoder) shifts(f *rosterFile) []roster.Shift {
 		s, at := &f.Shifts[i], "shifts."+strconv.Itoa(i)
 		switch {
 		case s.ID == "":
-			d.fault(at, "a shift needs an id")
+			d.Fault(at, "a shift needs an id")
 		case seen[s.ID]:
-			d.fault(at+".id", "shift id %q is used twice", s.ID)
+			d.Fault(at+".id", "shift id %q is used twice", s.ID)
 		}
 		seen[s.ID] = true
 		out := roster.Shift{ID: s.ID}
@@ -92,17 +92,17 @@ func (d *decoder) shifts(f *rosterFile) []roster.Shift {
 		case !ok || !also:
 			continue
 		case from == calendar.Midnight24:
-			d.fault(at+".from", "from %q is 00:00 of the next day", s.From)
+			d.Fault(at+".from", "from %q is 00:00 of the next day", s.From)
 			continue
 		case from == to:
-			d.fault(at+".to", "to %q is from: a whole day is from 00:00 to 24:00", s.To)
+			d.Fault(at+".to", "to %q is from: a whole day is from 00:00 to 24:00", s.To)
 			continue
 		}
 		if from%15 != 0 {
-			d.fault(at+".from", "from %q is not on a quarter hour, and figures are kept by quarter hours", s.From)
+			d.Fault(at+".from", "from %q is not on a quarter hour, and figures are kept by quarter hours", s.From)
 		}
 		if to%15 != 0 {
-			d.fault(at+".to", "to %q is not on a quarter hour, and figures are kept by quarter hours", s.To)
+			d.Fault(at+".to", "to %q is not on a quarter hour, and figures are kept by quarter hours", s.To)
 		}
 		out.From, out.To = from, to
 		d.breaks(at, s, &out.Shift)
@@ -114,12 +114,12 @@ func (d *decoder) shifts(f *rosterFile) []roster.Shift {
 // clock reads a time of day.
 func (d *decoder) clock(at, what, key, s string) (calendar.Clock, bool) {
 	if s == "" {
-		d.fault(at, "%s needs %s, a time of day such as 08:30", what, key)
+		d.Fault(at, "%s needs %s, a time of day such as 08:30", what, key)
 		return 0, false
 	}
 	c, err := calendar.ParseClock(s)
 	if err != nil {
-		d.fault(at+"."+key, "%s %v", key, err)
+		d.Fault(at+"."+key, "%s %v", key, err)
 	}
 	return c, err == nil
 }
@@ -137,10 +137,10 @@ func (d *decoder) breaks(at string, s *rosterShift, out *calendar.Shift) {
 		begin, end := out.Within(from), out.Within(to)
 		switch {
 		case begin >= out.End() || end > out.End() || end <= begin:
-			d.fault(in, "the break from %s to %s is not within the shift from %s to %s", b.From, b.To, s.From, s.To)
+			d.Fault(in, "the break from %s to %s is not within the shift from %s to %s", b.From, b.To, s.From, s.To)
 			continue
 		case begin < last:
-			d.fault(in+".from", "from %q is before the end of the break before it", b.From)
+			d.Fault(in+".from", "from %q is before the end of the break before it", b.From)
 			continue
 		}
 		last = end
@@ -153,7 +153,7 @@ var dayNames = [7]string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 // days reads days of the week and ranges of them.
 func (d *decoder) days(at string, list []string) (days [7]bool) {
 	if len(list) == 0 {
-		d.fault(at, "a shift needs days, such as [mon-fri]")
+		d.Fault(at, "a shift needs days, such as [mon-fri]")
 	}
 	for i, s := range list {
 		first, last, span := strings.Cut(s, "-")
@@ -163,12 +163,12 @@ func (d *decoder) days(at string, list []string) (days [7]bool) {
 			to, also = weekday(last)
 		}
 		if !ok || !also {
-			d.fault(at+".days."+strconv.Itoa(i), "day %q is none of mon, tue, wed, thu, fri, sat, sun, nor a range such as mon-fri", s)
+			d.Fault(at+".days."+strconv.Itoa(i), "day %q is none of mon, tue, wed, thu, fri, sat, sun, nor a range such as mon-fri", s)
 			continue
 		}
 		for w := from; ; w = (w + 1) % 7 {
 			if days[w] {
-				d.fault(at+".days."+strconv.Itoa(i), "day %q is given twice", dayNames[w])
+				d.Fault(at+".days."+strconv.Itoa(i), "day %q is given twice", dayNames[w])
 			}
 			days[w] = true
 			if w == to {

@@ -171,7 +171,7 @@ func (m *merge) node(a rosterAgent, at string) *yaml.Node {
 			pair(x, "away", &yaml.Node{Kind: yaml.ScalarNode, Value: "true"})
 		}
 		for _, y := range [][2]string{{"team", c.Team}, {"role", c.Role}, {"shift", c.Shift}} {
-			if m.set(in + "." + y[0]) {
+			if m.Set(in + "." + y[0]) {
 				pair(x, y[0], text(y[1]))
 			}
 		}
