@@ -199,7 +199,7 @@ func TestReplayOneCentre(t *testing.T) {
 	args := []string{"--roster", roster, "--ami", asteriskRecordings + "asterisk22/ami-events.txt.gz", "--switch", "asterisk=" + ast, "--switch", "freeswitch=" + fs}
 	d := replayJSONOf(t, args...)
 	back := replayJSONOf(t, append(args[:4:4], "--switch", "freeswitch="+fs, "--switch", "asterisk="+ast)...)
-	if a, b := document(t, d), document(t, back); a != b {
+	if a, b := asDocument(t, d), asDocument(t, back); a != b {
 		t.Errorf("the order of the switches changes the document:\n%s\n%s", a, b)
 	}
 	onlyA := replayJSONOf(t, "--roster", roster, "--ami", args[3], "--switch", "asterisk", ast)
@@ -230,7 +230,7 @@ func TestReplayOneCentre(t *testing.T) {
 	}
 }
 
-func document(t *testing.T, d *replayJSON) string {
+func asDocument(t *testing.T, d *replayJSON) string {
 	t.Helper()
 	b, err := json.Marshal(d)
 	if err != nil {
@@ -278,7 +278,7 @@ func TestOneCentreInterleaved(t *testing.T) {
 			facts[i] = facts[i][n:]
 		}
 		r.finish()
-		got := document(t, r.document(true))
+		got := asDocument(t, r.document(true))
 		for _, k := range slices.SortedFunc(maps.Keys(r.rows), func(a, b metrics.Key) int { return cmp.Compare(fmt.Sprint(a), fmt.Sprint(b)) }) {
 			b, err := r.rows[k].AppendBinary(nil)
 			if err != nil {

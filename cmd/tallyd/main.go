@@ -81,7 +81,7 @@ func rootCommand(environ []string) *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &codeError{exitUsage, err} })
 	root.AddCommand(serveCommand(environ), replayCommand(), checkCommand(environ), kpiCommand(environ), contactsCommand(environ), exportCommand(environ), metricsCommand(), verifyCommand(environ), rosterCommand(environ),
-		forgetCommand(environ), backupCommand(environ), restoreCommand(environ), tokenCommand(environ), topCommand(environ))
+		forgetCommand(environ), backupCommand(environ), restoreCommand(environ), tokenCommand(environ), topCommand(environ), schemeCommand())
 	for _, c := range root.Commands() {
 		sayUsage(c)
 	}

@@ -32,12 +32,16 @@ type Decoder struct {
 	File   string
 	Places map[string]Place // where each key's value stands, by its path: roles.agent.0.id
 	Faults Faults
+	keys   map[string]Place // where the keys themselves stand
+	values int
 	// assigned are the paths that Assign set.
 	assigned []string
 }
 
 // NewDecoder returns the decoder of a file.
-func NewDecoder(file string) *Decoder { return &Decoder{File: file, Places: map[string]Place{}} }
+func NewDecoder(file string) *Decoder {
+	return &Decoder{File: file, Places: map[string]Place{}, keys: map[string]Place{}}
+}
 
 // Fault notes what is wrong with the value at a path, or with the nearest thing
 // around it that has a place.
@@ -52,6 +56,12 @@ func (d *Decoder) Fault(path, format string, args ...any) {
 		file = p.File
 	}
 	d.Faults = append(d.Faults, Fault{file, p.Line, p.Col, fmt.Sprintf(format, args...)})
+}
+
+// FaultyKey notes what is wrong with a key itself.
+func (d *Decoder) FaultyKey(path, format string, args ...any) {
+	p := d.keys[path]
+	d.Faults = append(d.Faults, Fault{d.File, p.Line, p.Col, fmt.Sprintf(format, args...)})
 }
 
 // Set tells whether a path was given a value.
@@ -100,11 +110,21 @@ func (d *Decoder) syntax(err error) {
 	d.Faults = append(d.Faults, Fault{d.File, line, 1, what})
 }
 
-const maxDepth = 20
+const (
+	maxDepth = 20
+	// maxValues bounds a document, in which aliases can repeat what repeats.
+	maxValues = 200_000
+)
 
 func (d *Decoder) value(path string, n *yaml.Node, v reflect.Value, depth int) {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
+	}
+	if d.values++; d.values > maxValues {
+		if d.values == maxValues+1 {
+			d.Faults = append(d.Faults, Fault{File: d.File, What: fmt.Sprintf("there are more than %d values", maxValues)})
+		}
+		return
 	}
 	d.Places[path] = Place{Line: n.Line, Col: n.Column}
 	if depth > maxDepth {
@@ -168,6 +188,7 @@ func (d *Decoder) mapping(path string, n *yaml.Node, depth int, find func(string
 			continue
 		}
 		seen[k.Value] = true
+		d.keys[at] = Place{Line: k.Line, Col: k.Column}
 		e, ok := find(k.Value)
 		if !ok {
 			d.Faults = append(d.Faults, Fault{d.File, k.Line, k.Column, fmt.Sprintf("key %q is not known here (known: %s)", k.Value, strings.Join(known, ", "))})

@@ -33,7 +33,7 @@ func readRoster(path string, b []byte, zone *time.Location) (*Roster, Faults) {
 	var f rosterFile
 	d.Decode(b, &f)
 	r := d.roster(&f, zone)
-	return &Roster{r}, d.inOrder()
+	return &Roster{r}, d.Faults.InOrder()
 }
 
 // Apply makes the names that a switch uses, now, stand for the agents.

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -267,12 +266,4 @@ func (d *decoder) logins(at string, had map[string][]login, given map[string][]s
 		}
 	}
 	return now
-}
-
-// inOrder is what is wrong, by its place.
-func (d *decoder) inOrder() Faults {
-	slices.SortStableFunc(d.Faults, func(a, b Fault) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))
-	})
-	return d.Faults
 }

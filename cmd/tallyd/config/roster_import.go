@@ -33,7 +33,7 @@ func ImportRoster(file string, content []byte, intoFile string, into []byte) (*I
 	if into != nil {
 		d.Decode(into, &f)
 		if d.roster(&f, nil); len(d.Faults) > 0 {
-			return nil, d.inOrder()
+			return nil, d.Faults.InOrder()
 		}
 	}
 	m := &merge{table: t, into: d, old: f.Agents}
@@ -45,7 +45,7 @@ func ImportRoster(file string, content []byte, intoFile string, into []byte) (*I
 		}
 	}
 	want := t.roster(&f, nil)
-	if faults := t.inOrder(); len(faults) > 0 {
+	if faults := t.Faults.InOrder(); len(faults) > 0 {
 		return nil, faults
 	}
 	// The YAML is read once more, whichever way it was written: it must come to the

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"bytes"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestSchemeCheck: the schemes that come along are fine, and everything that is wrong
+// with another is said at once.
+func TestSchemeCheck(t *testing.T) {
+	check := func(files ...string) (code int, out, errs string) {
+		var o, e bytes.Buffer
+		code = run(t.Context(), append([]string{"scheme", "check"}, files...), nil, &o, &e)
+		return code, o.String(), e.String()
+	}
+	files, err := filepath.Glob("../../configs/schemes/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	code, out, errs := check(files...)
+	if code != exitDone || errs != "" || strings.Count(out, "\n") != len(files) || !strings.Contains(out, "scheme inbound-service, version 2026.4, 2 roles, sha256 ") {
+		t.Errorf("exit code %d: %s%s", code, out, errs)
+	}
+	bad := keep(t, "bad.yaml", []byte("scheme: s\nversion: 1\nperiod: week\ntime_zone: UTC\ngrades: {A: 0}\nroles:\n  agent:\n    indicators:\n      - {id: x, kpi: fcr, dimension: service, floor: 0%, target: 120%, weight: 50%}\n"))
+	code, out, errs = check(append(files, bad)...)
+	if code != exitNotSo || errs != "scheme check: 2 faults\n" || !strings.Contains(out, bad+":3:9: period \"week\" is none of month, quarter, any\n") ||
+		!strings.Contains(out, bad+":9:7: the weights add up to 50%, not 100%\n") || !strings.Contains(out, bad+":9:9: warning: fcr cannot be beyond 0 to 100 %") {
+		t.Errorf("exit code %d: %s%s", code, out, errs)
+	}
+	if code, _, errs := check(filepath.Join(t.TempDir(), "none.yaml")); code != exitUsage || !strings.Contains(errs, "no such file") {
+		t.Errorf("exit code %d: %s", code, errs)
+	}
+	if code, _, _ := check(); code != exitUsage {
+		t.Errorf("exit code %d", code)
+	}
+}
