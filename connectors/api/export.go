@@ -107,14 +107,6 @@ func resolution() []exported {
 	}
 }
 
-// ExportCounts names all counts that a line may have.
-func ExportCounts() (names []string) {
-	for _, x := range slices.Concat(work(), hours(), resolution()) {
-		names = append(names, x.name)
-	}
-	return append(names, casesDue, casesInTime)
-}
-
 const casesDue, casesInTime = "cases_due", "cases_in_time"
 
 // Export lists lines, some hours at a time: of each hour what was counted, by agent
