@@ -37,6 +37,7 @@ fuzz: ## FUZZTIME each
 	$(GO) test -run '^$$' -fuzz '^FuzzContact$$' -fuzztime $(FUZZTIME) ./metrics
 	$(GO) test -run '^$$' -fuzz '^FuzzFact$$' -fuzztime $(FUZZTIME) ./metrics
 	$(GO) test -run '^$$' -fuzz '^FuzzScheme$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./rules
+	$(GO) test -run '^$$' -fuzz '^FuzzFactLines$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./rules
 	$(GO) test -run '^$$' -fuzz '^FuzzSpans$$' -fuzztime $(FUZZTIME) ./metrics
 	$(GO) test -run '^$$' -fuzz '^FuzzTranslate$$' -fuzztime $(FUZZTIME) ./connectors/freeswitch
 	$(GO) test -run '^$$' -fuzz '^FuzzJSONCDR$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./connectors/freeswitch/callrecords

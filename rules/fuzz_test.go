@@ -1,9 +1,34 @@
 package rules
 
 import (
+	"bytes"
 	"math"
 	"testing"
 )
+
+// FuzzFactLines: whatever lines stand in a file, each is a fact that can be added up or
+// is told.
+func FuzzFactLines(f *testing.F) {
+	f.Add([]byte(`{"at":"2026-10-01T09:00:00Z","agent":"a1","queue":"q","counts":{"offers":4}}` + "\n" + `{"at":"2026-10-01T09:00:00Z","agent":"a1","form":{"id":"qa","points":1,"of":2,"sections":[{"id":"a","na":true}]}}`))
+	f.Add([]byte("\n{}\r\n{\"at\":null,\"survey\":{\"csat\":3}}"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var s Sums
+		n := 0
+		bad, err := ReadFacts(bytes.NewReader(text), func(x *Fact) error {
+			if n++; x.Agent == "" || x.At.IsZero() {
+				t.Fatalf("%+v", x)
+			}
+			s.Add(x)
+			return nil
+		})
+		if err != nil || n+len(bad) > 1+bytes.Count(text, []byte("\n")) {
+			t.Fatalf("%d facts, %d bad lines, %v", n, len(bad), err)
+		}
+		if s.Counts[CSATTop] > s.Counts[Surveys] || s.Counts[TrainingsPassed] > s.Counts[Trainings] {
+			t.Fatalf("%+v", s)
+		}
+	})
+}
 
 // FuzzScheme: whatever stands in a file, reading it ends, and a scheme without a fault
 // has weights that add up and curves that give points.

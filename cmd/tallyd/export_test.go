@@ -2,13 +2,12 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"tallyd/connectors/api"
+	"tallyd/rules"
 )
 
 // TestExportCommand exports a recording that is stored: the lines come to what the
@@ -26,13 +25,13 @@ func TestExportCommand(t *testing.T) {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
 	answered, talk := map[string]int64{}, map[string]int64{}
-	for line := range strings.Lines(out) {
-		var x api.FactLine
-		if err := json.Unmarshal([]byte(line), &x); err != nil {
-			t.Fatalf("%s: %v", line, err)
-		}
+	bad, err := rules.ReadFacts(strings.NewReader(out), func(x *rules.Fact) error { // as scoring reads it
 		answered[x.Agent] += x.Counts["answered"]
 		talk[x.Agent] += x.Counts["talk_ms"]
+		return nil
+	})
+	if err != nil || len(bad) > 0 {
+		t.Fatal(bad, err)
 	}
 	a := askKPI(t, s.data, append([]string{"agents"}, span...)...)
 	if len(a.Rows) < 5 {
