@@ -21,10 +21,8 @@ const (
 	maxClients    = 1024
 	writeDeadline = 2 * time.Second
 
-	// StreamsFolder is where the embedded server keeps its streams, in the data
-	// folder, and StreamsKeyFile the key that they are encrypted with.
-	StreamsFolder   = "streams"
-	StreamsKeyFile  = "streams.key"
+	// streamsFolder is in the data folder.
+	streamsFolder   = "streams"
 	maxStreamMemory = 16 << 20
 	// syncStreams is how long what a stream has acknowledged may be lost with the
 	// machine's power: it is told again then, see keepDelivered.
@@ -51,10 +49,6 @@ func startServer(c *Config, gate *gate) (*server.Server, error) {
 		}
 		secure = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	}
-	key, err := streamsKey(c)
-	if err != nil {
-		return nil, fmt.Errorf("nats: the streams' key: %w", err)
-	}
 	var socket server.WebsocketOpts
 	if c.WebSocket {
 		socket = server.WebsocketOpts{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoTLS: true, HandshakeTimeout: readyWithin}
@@ -75,9 +69,7 @@ func startServer(c *Config, gate *gate) (*server.Server, error) {
 		NoFastProducerStall: true,
 		NoSystemAccount:     true,
 		JetStream:           true,
-		StoreDir:            filepath.Join(c.Dir, StreamsFolder),
-		JetStreamKey:        key,
-		JetStreamCipher:     server.AES,
+		StoreDir:            filepath.Join(c.Dir, streamsFolder),
 		JetStreamMaxMemory:  maxStreamMemory,
 		JetStreamMaxStore:   2 * (rollupBytes + contactBytes),
 		SyncInterval:        syncStreams,
