@@ -14,7 +14,8 @@ import (
 func schemeCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "scheme", Short: "look after the schemes that people are appraised by",
-		Args: cobra.NoArgs,
+		Example: "  tallyd scheme check /etc/tallyd/schemes/*.yaml",
+		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(&cobra.Command{
