@@ -23,10 +23,14 @@ const (
 	// looked at more often.
 	releaseEvery = 10 * time.Millisecond
 	releaseSoon  = 2 * time.Millisecond
-	measureEvery = 5 * time.Second
+	// What was used of the program lately comes back at once, in parts of 64 kB.
+	programEvery = 500 * time.Millisecond
+	measureEvery = 10 // times of that
 	// heapGrowth is how much garbage may be on the heap, in percent of what is not.
 	heapGrowth = 20
 	smallHeap  = 56 << 20
+	largeHeap  = 48 << 20
+	heapRoom   = 8 << 20
 )
 
 // lean has the collector keep the heap small. Whoever sets GOGC or GOMEMLIMIT
@@ -40,7 +44,8 @@ func lean() {
 
 // limitHeap sets the limit at which the collector gives back at once what it has
 // freed, and works harder. It lies above what is in use, however much that is: the
-// collector must not take a processor from the switch.
+// collector must not take a processor from the switch. What the heap takes besides
+// grows with it.
 func limitHeap() {
 	if os.Getenv("GOMEMLIMIT") != "" {
 		return
@@ -51,7 +56,7 @@ func limitHeap() {
 	if live[0].Value.Kind() == metrics.KindUint64 {
 		used = int64(live[0].Value.Uint64())
 	}
-	debug.SetMemoryLimit(max(smallHeap, used+used/100*heapGrowth+(8<<20)))
+	debug.SetMemoryLimit(max(smallHeap, used+used/100*heapGrowth+heapRoom+max(0, used-largeHeap)/6))
 }
 
 // keepSmall keeps memory small until the context ends: the heap's limit fits what
@@ -65,20 +70,24 @@ func keepSmall(ctx context.Context, store *storage.Store, log *slog.Logger) {
 		log.Warn(cannot, "err", err)
 		return
 	}
-	look, measure := time.NewTimer(0), time.NewTicker(measureEvery)
+	look, program := time.NewTimer(0), time.NewTicker(programEvery)
 	defer look.Stop()
-	defer measure.Stop()
+	defer program.Stop()
 	others, err := besides(ours)
-	was := int64(0)
+	was, times := int64(0), 0
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-measure.C:
-			limitHeap()
+		case <-program.C:
+			if times++; times%measureEvery == 0 {
+				limitHeap()
+				if err == nil {
+					others, err = besides(ours) // before what is in use of the program is missing from it
+				}
+			}
 			if err == nil {
-				others, err = besides(ours)
-				err = errors.Join(err, resident.Program())
+				err = resident.Program()
 			}
 			continue
 		case <-look.C:

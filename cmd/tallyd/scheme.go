@@ -16,7 +16,7 @@ func schemeCommand() *cobra.Command {
 		Use: "scheme", Short: "look after the schemes that people are appraised by",
 		Example: "  tallyd scheme check /etc/tallyd/schemes/*.yaml",
 		Args:    cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(&cobra.Command{
 		Use: "check FILE...", Short: "say everything that is wrong with schemes, with its place",
