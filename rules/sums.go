@@ -3,6 +3,8 @@ package rules
 import (
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 )
 
 // Count numbers what is summed up of facts.
@@ -139,4 +141,32 @@ func (s *Sums) Merge(o *Sums) {
 		x.Squared += y.Squared
 		x.Critical += y.Critical
 	}
+}
+
+// volume is a count that a minimum can be asked of; forms are those of the measure,
+// if it is of a form, else all.
+func (s *Sums) volume(name, measure string) int64 {
+	switch name {
+	case "forms":
+		var n int64
+		for id, f := range s.Forms {
+			if form, of := strings.CutPrefix(measure, formPrefix); !of || form == id {
+				n += f.Forms
+			}
+		}
+		return n
+	case "surveys":
+		return s.Counts[Surveys]
+	case "nps_surveys":
+		return s.Counts[NPSSurveys]
+	case "trainings":
+		return s.Counts[Trainings]
+	}
+	c, _ := countOf(name) // schemes are checked
+	return s.Counts[c]
+}
+
+// count is a number of what a count counts, in words.
+func count(n int64, of string) string {
+	return strings.TrimSpace(strconv.FormatInt(n, 10) + " " + of)
 }
