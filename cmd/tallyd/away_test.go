@@ -14,8 +14,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
 	"tallyd/connectors/admin"
 	"tallyd/connectors/api"
+	"tallyd/connectors/bus"
 	"tallyd/connectors/bus/bustest"
 	"tallyd/connectors/source/sourcetest"
 )
@@ -79,6 +83,7 @@ func TestStreamsAwayMemory(t *testing.T) {
 	server := streams(t, folder, port)
 	defer func() { _ = server.Process.Kill(); _ = server.Wait() }()
 	url := "nats://127.0.0.1:" + port
+	unbounded(t, url)
 
 	data := t.TempDir()
 	config := keep(t, "tallyd.yaml", fmt.Appendf(nil, "switches:\n  - {name: fs1, kind: freeswitch, address: %q, password: ClueCon}\nnats: {url: %q}\nhttp: {listen: '127.0.0.1:0'}\n", centre.listener.Addr(), url))
@@ -136,6 +141,28 @@ func TestStreamsAwayMemory(t *testing.T) {
 		t.Errorf("stopped by SIGTERM: %v: %s", err, errs.String())
 	}
 	published(t, data, url)
+}
+
+// unbounded makes the streams, which are used as they are, without a bound: the usual
+// one of contacts is reached within minutes here.
+func unbounded(t *testing.T, url string) {
+	t.Helper()
+	nc, err := nats.Connect(url, nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := bus.SubjectsOf("main")
+	for stream, subject := range map[string]string{s.RollupStream(): "tally.v1.main.rollup.>", s.ContactStream(): "tally.v1.main.contact.>"} {
+		eventually(t, func() string { return "the server takes no stream" }, func() bool {
+			_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: stream, Subjects: []string{subject}, Storage: jetstream.FileStorage})
+			return err == nil
+		})
+	}
 }
 
 // streamsHealth asks a daemon how its streams fare; nil where it does not tell.
