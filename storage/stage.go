@@ -8,7 +8,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -173,7 +172,9 @@ func (s *Store) stagedDamaged(why error) error {
 	if err := d.keep(s.cfg.Dir, stagedFile, content); err != nil {
 		return fmt.Errorf("file %q is damaged (%w), and cannot be set aside: %w", s.stagedName(), why, reason(err))
 	}
+	s.lostMu.Lock()
 	s.damages = append(s.damages, d)
+	s.lostMu.Unlock()
 	return s.unstage()
 }
 
@@ -210,7 +211,10 @@ func readStaged(name string) (number int64, changes []change, err error) {
 	}
 	const head = len(stagedMagic) + 8
 	end := len(b) - sha256.Size
-	if end < head || !bytes.HasPrefix(b, []byte(stagedMagic)) || !bytes.Equal(hashed(sha256.New(), b[:end]), b[end:]) {
+	if end < head || !bytes.HasPrefix(b, []byte(stagedMagic)) {
+		return 0, nil, errStaged
+	}
+	if sum := sha256.Sum256(b[:end]); !bytes.Equal(sum[:], b[end:]) {
 		return 0, nil, errStaged
 	}
 	number = int64(binary.BigEndian.Uint64(b[len(stagedMagic):]))
@@ -236,9 +240,4 @@ func readStaged(name string) (number int64, changes []change, err error) {
 		changes = append(changes, c)
 	}
 	return number, changes, nil
-}
-
-func hashed(h hash.Hash, b []byte) []byte {
-	h.Write(b)
-	return h.Sum(nil)
 }

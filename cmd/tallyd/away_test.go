@@ -77,7 +77,6 @@ func TestStreamsAwayMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const before = 5 * time.Second
 	centre := startCentre(t, 2000/8, away+time.Minute)
 	folder, port := t.TempDir(), freePort(t)
 	server := streams(t, folder, port)
@@ -102,8 +101,7 @@ func TestStreamsAwayMemory(t *testing.T) {
 		}
 		return h.Number, h.Problem
 	}
-	eventually(t, errs.String, func() bool { n, problem := number(); return n > 0 && problem == "" })
-	time.Sleep(before)
+	eventually(t, errs.String, func() bool { n, problem := number(); return n > 1 && problem == "" })
 
 	if err := server.Process.Kill(); err != nil {
 		t.Fatal(err)

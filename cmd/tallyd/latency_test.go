@@ -167,8 +167,8 @@ func TestLatencyPerformance(t *testing.T) {
 	}
 	slices.Sort(took)
 	part := func(of100 int) time.Duration { return took[(len(took)-1)*of100/100] }
-	t.Logf("%s of %s at %d times its speed: %d changes, from the socket to the message in the median %s, %s in 99 of 100, %s at most; %d more were held back",
-		lasts.Round(time.Second), "runA", speed, len(took), part(50), part(99), part(100), held)
+	t.Logf("%s of runA at %d times its speed: %d changes, from the socket to the message in the median %s, %s in 99 of 100, %s at most; %d more were held back",
+		lasts.Round(time.Second), speed, len(took), part(50), part(99), part(100), held)
 	if part(50) > 10*time.Millisecond || part(99) > 50*time.Millisecond { // where others use the processors, too
 		t.Errorf("the median change took %s, 99 of 100 at most %s", part(50), part(99))
 	}
