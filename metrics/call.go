@@ -39,6 +39,7 @@ type call struct {
 	holds             []Stretch // that are over
 	far               Caller    // who is at the other end
 	offset            int64
+	media             Media
 }
 
 // begin notes that the leg began. A leg can be told again: by a snapshot, or once
@@ -95,7 +96,7 @@ func (c *call) endedBy(e *Event) EndedBy {
 }
 
 // code codes the fields, for both directions.
-func (c *call) code(code *Coder) {
+func (c *call) code(code *Coder, version byte) {
 	code.Bool(&c.partial)
 	for _, m := range [...]*Millis{&c.started, &c.answered, &c.held} {
 		CodeInt(code, m)
@@ -103,6 +104,9 @@ func (c *call) code(code *Coder) {
 	codeStretches(code, &c.holds)
 	code.Caller(&c.far)
 	CodeInt(code, &c.offset)
+	if version >= 4 {
+		c.media.code(code)
+	}
 }
 
 // concludeCall hands over the contact of a call that is over.
@@ -124,7 +128,7 @@ func (t *Tracker) callContact(l *leg, at Millis, by EndedBy) Contact {
 		Partial: x.partial, Offset: x.offset, Holds: len(x.holds), HeldSpans: append([]Stretch(nil), x.holds...),
 	}
 	if x.answered != 0 {
-		c.Outcome = Answered
+		c.Outcome, c.Media = Answered, x.media
 	}
 	if x.started < t.started {
 		c.Since = t.started

@@ -184,7 +184,7 @@ var catalogue = []KPI{
 	{"rejected", "1", "lower", "rejected", "", "busy, declined, or failed", []RowKind{QueueRow, AgentRow, PairRow}, count(RejectedCount)},
 	{"cancelled", "1", "", "cancelled", "", "the caller left or another member won while it rang", []RowKind{QueueRow, AgentRow, PairRow}, count(CancelledCount)},
 	{"answer_rate.agent", "ratio", "higher", "answered / offers", "", "share of offers answered", agentRows, quotient(AnsweredCount, Offers)},
-	{"answer_rate.agent_net", "ratio", "higher", "answered / (offers − cancelled − caller gone)", "", "the same without offers that the agent had no say in", agentRows,
+	{"answer_rate.agent_net", "ratio", "higher", "answered / (offers − cancelled − caller gone)", "", "share of offers answered, without those that the agent had no say in", agentRows,
 		func(r *Rollup, _ Params) (float64, bool) {
 			return ratio(r.Get(AnsweredCount), r.Get(Offers)-r.Get(CancelledCount)-r.Get(CallerGoneCount)-r.Get(UnseenOffers))
 		}},

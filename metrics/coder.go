@@ -80,7 +80,7 @@ func CodeInt[T ~int | ~int64](c *Coder, p *T) {
 }
 
 // CodeUint codes a number that cannot.
-func CodeUint[T ~uint8 | ~uint32 | ~uint64](c *Coder, p *T) {
+func CodeUint[T ~uint8 | ~uint16 | ~uint32 | ~uint64](c *Coder, p *T) {
 	if !c.reading {
 		c.b = binary.AppendUvarint(c.b, uint64(*p))
 		return

@@ -67,6 +67,9 @@ type Contact struct {
 	Consulted []Millis
 	// Offset is where in the switch's stream the stay began, in bytes.
 	Offset int64
+	// Media is how the audio went, on the caller's leg and the agent's, of an answered
+	// one.
+	Media Media
 }
 
 // Attempt is one agent being rung for a visit.
@@ -121,6 +124,9 @@ func (t *Tracker) contact(v *visit) Contact {
 		if v.outcome != Answered {
 			c.Answered, c.Ended = 0, v.left
 		}
+	}
+	if c.Answered != 0 {
+		c.Media = v.media
 	}
 	if v.agent != 0 {
 		c.Agent = t.names.Name(AgentName, uint32(v.agent))

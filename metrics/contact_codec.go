@@ -2,8 +2,10 @@ package metrics
 
 import "encoding/binary"
 
-// Version 2 has the evidence besides the outcome, version 3 calls beside visits.
-const contactVersion = 3
+// Version 2 has the evidence besides the outcome, version 3 calls beside visits,
+// version 4 how the audio went: where nobody measured that, a contact is written as
+// version 3.
+const contactVersion = 4
 
 const (
 	contactPartial = 1 << iota
@@ -17,7 +19,11 @@ const (
 // AppendBinary appends the contact's binary form. The same contact has the same
 // bytes.
 func (c *Contact) AppendBinary(b []byte) ([]byte, error) {
-	b = append(b, contactVersion)
+	version := byte(contactVersion)
+	if c.Media == (Media{}) {
+		version = 3
+	}
+	b = append(b, version)
 	for _, s := range [...]string{c.Switch, c.Visit, c.Leg, c.Queue, c.Agent, c.Caller} {
 		b = appendString(b, s)
 	}
@@ -55,6 +61,9 @@ func (c *Contact) AppendBinary(b []byte) ([]byte, error) {
 	code := Encoder(b)
 	c.codeEvidence(code)
 	c.codeKind(code)
+	if version >= 4 {
+		c.Media.code(code)
+	}
 	return code.Written(), nil
 }
 
@@ -128,6 +137,9 @@ func (c *Contact) UnmarshalBinary(b []byte) error {
 	c.codeEvidence(code)
 	if version >= 3 {
 		c.codeKind(code)
+	}
+	if version >= 4 {
+		c.Media.code(code)
 	}
 	return code.Done()
 }

@@ -96,6 +96,9 @@ const (
 	// ClockSet: the switch's clock was set, and is At now. The time between was not
 	// lived, or is lived for the second time; a snapshot follows.
 	ClockSet
+
+	// LegMedia: Leg's audio was as Media says, in one direction or the worse of both.
+	LegMedia
 )
 
 // Outcome is how a stay in a queue ended. InProgress is the zero value.
@@ -276,6 +279,7 @@ type Event struct {
 
 	Leg, Peer, Visit ID
 	Caller           Caller
+	Media            Media
 }
 
 // Caller is a caller's number as dialled or presented, held in place. Longer

@@ -47,6 +47,9 @@ func (e *Event) Code(c *Coder) {
 	if mask&hasCaller != 0 {
 		c.Caller(&e.Caller)
 	}
+	if mask&hasMedia != 0 {
+		e.Media.code(c)
+	}
 }
 
 const (
@@ -65,6 +68,7 @@ const (
 	isRestarted
 	isLegGone
 	isGoingOn
+	hasMedia
 )
 
 func (e *Event) mask() (m uint32) {
@@ -88,6 +92,7 @@ func (e *Event) mask() (m uint32) {
 	set(e.Restarted, isRestarted)
 	set(e.LegGone, isLegGone)
 	set(e.GoesOn, isGoingOn)
+	set(e.Media != Media{}, hasMedia)
 	return m
 }
 

@@ -21,11 +21,11 @@ const (
 // Check tells what is wrong with a fact that somebody sent. It names the fields as
 // messages do. The agent may be missing where a contact tells it.
 func (f *Fact) Check() error {
-	return cmp.Or(checkFactID(f.ID), f.checkHead(), f.checkPart())
+	return cmp.Or(CheckFactID(f.ID), f.checkHead(), f.checkPart())
 }
 
-// checkFactID tells what is wrong with a fact's id.
-func checkFactID(id string) error {
+// CheckFactID tells what is wrong with a fact's id.
+func CheckFactID(id string) error {
 	switch {
 	case id == "":
 		return errors.New("id is missing")

@@ -159,6 +159,21 @@ func (t *Tracker) dropCall(l *leg, at Millis) {
 	t.dropLeg(l)
 }
 
+// queuesGone ends everything when the queues stop in a switch that goes on. What
+// was not heard of since it was last out of sight may have ended then: the
+// snapshot that would tell had no time to.
+func (t *Tracker) queuesGone(at Millis) {
+	for v := t.open; v != nil; {
+		next := v.next
+		if v.state != gone && v.acrossGap && v.seen != t.generation {
+			t.endUnseen(v, v.lastSeen(t))
+		}
+		v = next
+	}
+	t.closeAll(at)
+	t.agentsUnknown(at)
+}
+
 // closeAll ends everything that was open when the switch's queues went away: who
 // waited is lost to that, who talked was cut off.
 func (t *Tracker) closeAll(at Millis) {

@@ -76,6 +76,14 @@ type Resolver struct {
 	parts []callPart
 }
 
+// GroupOf is the group that a queue is in.
+func (r *Resolver) GroupOf(queue string) QueueGroup {
+	if r.Group == nil {
+		return DefaultQueueGroup()
+	}
+	return r.Group(queue)
+}
+
 // callPart is what a call did in a group; at first, a single stay.
 type callPart struct {
 	group, queue  string // queue only without a group
@@ -96,10 +104,7 @@ func (r *Resolver) Caller(stays []Stay, f func(Resolved)) {
 		if s.Queue == "" {
 			continue
 		}
-		g := DefaultQueueGroup()
-		if r.Group != nil {
-			g = r.Group(s.Queue)
-		}
+		g := r.GroupOf(s.Queue)
 		p := callPart{group: g.Name, window: g.Window, sw: s.Switch, call: s.Call, joined: s.Joined, ended: s.Ended, visit: s.Visit, open: s.Outcome == InProgress}
 		if g.Name == "" {
 			p.queue = s.Queue

@@ -2,7 +2,9 @@ package metrics
 
 import (
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +27,7 @@ import (
 //	    … status AGENT ready|out|pause [REASON] | free AGENT | busy AGENT | wrapup AGENT DURATION
 //	    … leg LEG AGENT in|out | answer LEG | hold LEG | resume LEG | hangup LEG [self|switch|blind|attended]
 //	    … bridge LEG LEG | unbridge LEG LEG
+//	    … media LEG MOS
 //	    … lost | up [restarted] | down | tick | snapshot | end-snapshot
 //	kpi queue|agent NAME [threshold=20s]       then KPI ids, one a line or several
 //	counters queue|agent|pair|pause NAME [SECOND]   every counter that is not 0
@@ -213,6 +216,13 @@ func (s *scenario) event(f []string) Event {
 		e.Kind = VisitLeft
 		visit(0)
 		e.Outcome = Outcome(slices.Index(OutcomeNames(), arg[1]))
+	case verb == "media":
+		e.Kind, e.Leg = LegMedia, IDString(arg[0])
+		mos, err := strconv.ParseFloat(arg[1], 64)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		e.Media.MOS = uint16(math.Round(100 * mos))
 	case verb == "status":
 		e.Kind = AgentStatus
 		agent(0)

@@ -41,7 +41,7 @@ func (t *Tracker) seal(i Interval) {
 		}
 	}
 	t.sealed = i
-	t.hand(w, t.done)
+	t.hand(w, settled(t.done))
 	t.setDone(nil)
 	t.show(list)
 	t.handLate()
@@ -70,12 +70,42 @@ func (t *Tracker) flush(to Millis) {
 	}
 }
 
-// amend hands over a contact again of which something was counted since.
+// amend hands over a contact again of which something became known since. The one
+// before is given up for it, sooner or later: to move others each time would be
+// work, and to keep all would be memory.
 func (t *Tracker) amend(v *visit) {
-	if v.amended && t.opt.Sealed != nil {
-		v.amended = false
-		t.setDone(append(t.done, t.contact(v)))
+	if !v.amended || t.opt.Sealed == nil {
+		return
 	}
+	v.amended = false
+	t.setDone(append(t.done, t.contact(v)))
+	if t.amends++; t.amends > 64+len(t.done)/8 {
+		t.amends = 0
+		t.setDone(settled(t.done))
+	}
+}
+
+// settled has of each contact the latest alone, in the place of the first. The list
+// itself is others' to read, and stays as it is.
+func settled(list []Contact) []Contact {
+	type key struct {
+		kind   ContactKind
+		visit  string
+		joined Millis
+	}
+	at := make(map[key]int, len(list))
+	out := list[:0:0]
+	for i := range list {
+		c := &list[i]
+		k := key{c.Kind, c.Visit, c.Joined}
+		if n, again := at[k]; again {
+			out[n] = *c
+			continue
+		}
+		at[k] = len(out)
+		out = append(out, *c)
+	}
+	return out
 }
 
 // setDone changes the list of what was concluded, of which readers hold shorter
@@ -188,14 +218,14 @@ func (t *Tracker) Finish() {
 		t.sealed = max(t.sealed, w.Interval)
 		var contacts []Contact
 		if n == len(open)-1 {
-			contacts = t.done
+			contacts = settled(t.done)
 			t.setDone(nil)
 		}
 		t.hand(w, contacts)
 	}
 	t.handLate()
 	if len(t.done) > 0 { // concluded when no interval was open
-		t.hand(&Window{Interval: IntervalOf(t.now), Revision: 1}, t.done)
+		t.hand(&Window{Interval: IntervalOf(t.now), Revision: 1}, settled(t.done))
 		t.setDone(nil)
 	}
 }

@@ -14,8 +14,8 @@ import (
 
 // stateVersion numbers the form of the state. Version 2 has what is known of calls
 // outside the queues, version 3 when the switch's clock was set and answers that
-// were not seen.
-const stateVersion = 3
+// were not seen, version 4 how the audio went.
+const stateVersion = 4
 
 // AppendState appends the tracker's state to b, its names included. Only the
 // goroutine that feeds the tracker may call it.
@@ -210,6 +210,9 @@ func (t *Tracker) codeVisit(c *Coder, r *refs, v *visit, version byte) {
 	}
 	if version >= 3 {
 		c.Bool(&v.answerUnseen)
+	}
+	if version >= 4 {
+		v.media.code(c)
 	}
 	r.code(c, &v.older)
 	CodeUint(c, &v.seen)
@@ -411,7 +414,7 @@ func (t *Tracker) codeLegs(c *Coder, r *refs, version byte) {
 		c.Bool(&l.other)
 		CodeUint(c, &l.seen)
 		if version >= 2 {
-			l.call.code(c)
+			l.call.code(c, version)
 		} else if l.other {
 			l.call.started, l.call.partial = t.now, true
 		}

@@ -119,7 +119,7 @@ func sameLive(t *rapid.T, a, b *Tracker) {
 // A field that is added must be coded, or it is lost in a restart: whoever adds
 // one says here which of the two it is.
 func TestStateHasEveryField(t *testing.T) {
-	const derived = "doneShown opt names mac sum shown freeLegs freeVisits Live " + // of Tracker
+	const derived = "doneShown amends opt names mac sum shown freeLegs freeVisits Live " + // of Tracker
 		"shared row " + // of agent
 		"settings first last waiting " + // of queue
 		"ahead behind inLine prev next gen " + // of visit
@@ -130,7 +130,7 @@ func TestStateHasEveryField(t *testing.T) {
 		"unbridged callerBy agentBy callerMove agentMove endedBy agentGone released partial unseen answerUnseen acrossGap goesOn older seen offset " +
 		"reason queue status idle ringing rungFor picked otherLegs wrapUp wrapUpKnown wrapUntil stateReason since entered idleSince " +
 		"call partial started answered far held holds offset " +
-		"attempts heldSpans consulted short amended rung direction other busy paused at seq kind visit list Interval Revision rows spans mark again from to"
+		"attempts heldSpans consulted media short amended rung direction other busy paused at seq kind visit list Interval Revision rows spans mark again from to"
 	known := strings.Fields(derived + " " + coded)
 	for _, x := range []any{Tracker{}, visit{}, leg{}, call{}, agent{}, queue{}, serving{}, timer{}, timerHeap{}, Window{}, stretch{}} {
 		typ := reflect.TypeOf(x)

@@ -125,6 +125,7 @@ type Tracker struct {
 	// doneShown is done, for readers.
 	doneShown atomic.Pointer[[]Contact]
 	handed    uint64 // how many times something was handed over
+	amends    int    // contacts that done has twice, at the most
 
 	Live   Live
 	Faults Faults
@@ -178,6 +179,8 @@ func (t *Tracker) Apply(e *Event) {
 		t.legHeld(e, at)
 	case LegEnded:
 		t.legEnded(e, at)
+	case LegMedia:
+		t.legMedia(e)
 	case VisitJoined:
 		t.visitJoined(e, at)
 	case VisitLeft, OfferStarted, OfferAnswered, OfferEnded, Disconnected, Consulted:
@@ -205,8 +208,7 @@ func (t *Tracker) Apply(e *Event) {
 	case ClockSet:
 		t.switchUp(&Event{Kind: SwitchUp, At: at}, at)
 	case QueuesGone:
-		t.closeAll(at)
-		t.agentsUnknown(at)
+		t.queuesGone(at)
 	}
 }
 

@@ -55,7 +55,8 @@ type visit struct {
 	acrossGap    bool // nothing was heard of it since the switch was lost
 	goesOn       bool // the queue's call goes on without the agent
 	short        bool // counted as a short abandon
-	amended      bool // something was counted of it after its contact was handed over
+	amended      bool // something became known of it after its contact was handed over
+	media        Media
 
 	ahead, behind *visit // in the queue's line
 	inLine        bool
@@ -166,7 +167,9 @@ func (t *Tracker) visitEvent(e *Event, at Millis) {
 			}
 		}
 	}
-	v.acrossGap, v.seen = false, t.generation
+	if e.Kind != OfferEnded { // which comes late: the caller can be gone before
+		v.acrossGap, v.seen = false, t.generation
+	}
 	t.step(v, e, at)
 }
 

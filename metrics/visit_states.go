@@ -22,7 +22,7 @@ func (t *Tracker) whileWaiting(v *visit, e *Event, at Millis) {
 	case OfferEnded:
 		t.endOffer(v, e.Agent, e.Cause, at)
 		if e.Cause == NotConnected && v.callerGone != 0 {
-			t.leave(v, Abandoned, v.callerGone)
+			t.callerLeft(v)
 		}
 	case OfferAnswered:
 		t.pick(v, e, at)
@@ -232,7 +232,7 @@ func (t *Tracker) unpick(v *visit) {
 		t.leave(v, v.outcome, v.left)
 	case v.callerGone != 0:
 		// Nobody talked, though FreeSWITCH's own records call it answered.
-		t.leave(v, Abandoned, v.callerGone)
+		t.callerLeft(v)
 	default:
 		v.state, v.agent, v.answered = waiting, 0, 0
 	}

@@ -10,7 +10,7 @@ func (t *Tracker) overdue(v *visit, at Millis) {
 	switch v.state {
 	case waiting:
 		if v.callerGone != 0 {
-			t.leave(v, Abandoned, v.callerGone)
+			t.callerLeft(v)
 		}
 	case picked:
 		if v.outcome != InProgress || v.callerGone != 0 {
@@ -34,6 +34,16 @@ func (t *Tracker) overdue(v *visit, at Millis) {
 			t.finish(v)
 		}
 	}
+}
+
+// callerLeft concludes a visit whose caller is gone, though the queue did not say how it
+// ended. It may have said so out of sight, where nothing of it was heard since.
+func (t *Tracker) callerLeft(v *visit) {
+	if v.acrossGap {
+		t.endUnseen(v, v.lastSeen(t))
+		return
+	}
+	t.leave(v, Abandoned, v.callerGone)
 }
 
 // lastSeen is the last moment at which the visit was observed before a gap.

@@ -30,15 +30,17 @@ func (p Period) Empty() bool { return !p.From.Before(p.To) }
 type Step uint8
 
 // The steps. An hour ends where the clock shows a full hour and where the clock
-// is set, so that an hour that comes twice is two hours. A week begins on Monday.
+// is set, so that an hour that comes twice is two hours; a quarter of an hour
+// likewise. A week begins on Monday.
 const (
-	Hour Step = iota
+	QuarterHour Step = iota
+	Hour
 	Day
 	Week
 	Month
 )
 
-var stepNames = [...]string{"hour", "day", "week", "month"}
+var stepNames = [...]string{"15m", "hour", "day", "week", "month"}
 
 // ParseStep finds a step by its name.
 func ParseStep(s string) (Step, bool) {
@@ -56,7 +58,7 @@ func (s Step) String() string { return stepNames[s] }
 // Begin is the beginning of the period that holds t, in t's zone.
 func (s Step) Begin(t time.Time) time.Time {
 	var begin time.Time
-	if s == Hour { // of which none is longer
+	if s <= Hour { // of which none is longer
 		begin = s.Next(t.Add(-2 * time.Hour))
 	} else {
 		begin = s.first(DateOf(t)).Start(t.Location())
@@ -69,10 +71,14 @@ func (s Step) Begin(t time.Time) time.Time {
 
 // Next is the first border after t, in t's zone.
 func (s Step) Next(t time.Time) time.Time {
-	if s == Hour {
+	if s <= Hour {
+		length := int64(3600)
+		if s == QuarterHour {
+			length = 900
+		}
 		_, offset := t.Zone()
 		local := t.Unix() + int64(offset)
-		full := time.Unix(floor(local, 3600)+3600-int64(offset), 0).In(t.Location())
+		full := time.Unix(floor(local, length)+length-int64(offset), 0).In(t.Location())
 		for set := sure(t); set.Before(full); set = sure(set) {
 			if _, o := set.Zone(); o != offset {
 				return set

@@ -23,6 +23,8 @@ func TestPeriods(t *testing.T) {
 		{"an hour that is left out is none", "Europe/Berlin", Hour, "2026-03-29T01:00", "2026-03-29T04:00", "60 60"},
 		{"half hours from UTC", "Asia/Kolkata", Hour, "2026-03-29T01:00", "2026-03-29T03:00", "60 60"},
 		{"quarter hours from UTC", "Asia/Kathmandu", Day, "2026-03-29", "2026-03-30", "1440"},
+		{"quarters of an hour that is left out are none", "Europe/Berlin", QuarterHour, "2026-03-29T01:30", "2026-03-29T03:30", "15 15 15 15"},
+		{"quarters where clocks are 45 minutes off", "Asia/Kathmandu", QuarterHour, "2026-03-29T01:10", "2026-03-29T01:50", "5 15 15 5"},
 		{"half an hour forward", "Australia/Lord_Howe", Hour, "2026-10-04T01:00", "2026-10-04T04:00", "60 30 60"},
 		{"half an hour back", "Australia/Lord_Howe", Hour, "2026-04-05T01:00", "2026-04-05T03:00", "60 30 60"},
 		{"and its days", "Australia/Lord_Howe", Day, "2026-04-04", "2026-04-07", "1440 1470 1440"},
@@ -102,6 +104,7 @@ func TestPeriodsTile(t *testing.T) {
 			from = rapid.SampledFrom(near).Draw(t, "setting").Add(-time.Duration(rapid.Int64Range(0, 3*daySeconds).Draw(t, "before")) * time.Second)
 		}
 		to := from.Add(time.Duration(rapid.Int64Range(0, 6*daySeconds).Draw(t, "length")) * time.Second)
+		tiles(t, QuarterHour, from, to)
 		tiles(t, Hour, from, to)
 		tiles(t, Day, from, to)
 		tiles(t, Week, from, to.AddDate(0, 2, 0))
