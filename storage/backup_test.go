@@ -170,10 +170,11 @@ func TestBackupFaults(t *testing.T) {
 		content []byte
 		says    string
 	}{
-		"empty":           {nil, "is not a backup of tallyd"},
-		"foreign":         {bytes.Repeat([]byte("<html>"), 1000), "is not a backup of tallyd"},
-		"newer":           {resum(bytes.Replace(body, []byte("backup 1"), []byte("backup 2"), 1)), "is a backup of format 2, this program reads up to 1"},
-		"newer store":     {resum(bytes.Replace(body, fmt.Appendf(nil, `format":%d`, formatNumber), []byte(`format":9`), 1)), fmt.Sprintf("is of a store of format 9, this program reads up to %d", formatNumber)},
+		"empty":   {nil, "is not a backup of tallyd"},
+		"foreign": {bytes.Repeat([]byte("<html>"), 1000), "is not a backup of tallyd"},
+		"newer":   {resum(bytes.Replace(body, []byte("backup 1"), []byte("backup 2"), 1)), "is a backup of format 2, this program reads up to 1"},
+		"newer store": {resum(bytes.Replace(body, fmt.Appendf(nil, `format":%d`, formatNumber), fmt.Appendf(nil, `format":%d`, formatNumber+1), 1)),
+			fmt.Sprintf("is of a store of format %d, this program reads up to %d", formatNumber+1, formatNumber)},
 		"no head":         {resum([]byte("tallyd backup 1\n")), "does not say what it is of"},
 		"no frame":        {resum([]byte("tallyd backup 1\n{}\n")), "unexpected EOF"},
 		"followed":        {resum(append(bytes.Clone(body), "more"...)), "something follows its end"},

@@ -85,18 +85,21 @@ func (v *Snapshot) Callers() (*Callers, error) {
 // Close ends the reading.
 func (c *Callers) Close() { c.it.Close() }
 
-// AppendStays appends a caller's stays in queues, in the order of joining, switch
-// and visit. It is fastest where callers are asked for in the order of their
-// hashes.
-func (c *Callers) AppendStays(list []metrics.Stay, caller [16]byte) ([]metrics.Stay, error) {
+// AppendStays appends a caller's stays in queues that began from a moment (inclusive) to
+// another (exclusive), in the order of joining, switch and visit. It is fastest where
+// callers are asked for in the order of their hashes.
+func (c *Callers) AppendStays(list []metrics.Stay, caller [16]byte, from, to metrics.Millis) ([]metrics.Stay, error) {
 	prefix := staysPrefix(caller)
 	if err := c.v.store.whole(prefix, math.MinInt64, math.MaxInt64, nil); err != nil {
 		return list, err
 	}
-	for c.it.Seek(prefix); c.it.ValidForPrefix(prefix); c.it.Next() {
-		item := c.it.Item()
+	for c.it.Seek(appendNumber(staysPrefix(caller), int64(from))); c.it.ValidForPrefix(prefix); c.it.Next() {
+		item, past := c.it.Item(), false
 		err := item.Value(func(value []byte) error {
 			s, err := parseStay(item.Key(), value)
+			if past = err == nil && s.Joined >= to; past {
+				return nil
+			}
 			if err == nil && s.Ended >= c.v.contactsFrom {
 				list = append(list, s)
 			}
@@ -104,6 +107,9 @@ func (c *Callers) AppendStays(list []metrics.Stay, caller [16]byte) ([]metrics.S
 		})
 		if err != nil {
 			return list, err
+		}
+		if past {
+			break
 		}
 	}
 	return list, nil

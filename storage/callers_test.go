@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -35,17 +36,18 @@ func (m *model) checkCallers(t *rapid.T, s *Store) {
 	}
 	defer callers.Close()
 	all := m.contacts(ContactQuery{From: m.contactsFrom})
+	from, to := metrics.Millis(rapid.IntRange(-2, 4).Draw(t, "joined from")), metrics.Millis(rapid.IntRange(-1, 5).Draw(t, "joined to"))
 	for _, h := range rapid.Permutation(hashes).Draw(t, "callers") {
 		var want []metrics.Stay
 		for i := range all {
-			if c := &all[i]; c.Hash == h && h != (callerID{}) {
+			if c := &all[i]; c.Hash == h && h != (callerID{}) && c.Joined >= from && c.Joined < to {
 				want = append(want, metrics.StayOf(c))
 			}
 		}
 		slices.SortFunc(want, func(a, b metrics.Stay) int {
 			return cmp.Or(cmp.Compare(a.Joined, b.Joined), cmp.Compare(a.Switch, b.Switch), cmp.Compare(a.Visit, b.Visit))
 		})
-		got, err := callers.AppendStays(nil, h)
+		got, err := callers.AppendStays(nil, h, from, to)
 		if err != nil || !slices.Equal(got, want) {
 			t.Fatalf("caller %x: error %v, stays\n%+v, want\n%+v", h, err, got, want)
 		}
@@ -197,7 +199,7 @@ func BenchmarkCallers(b *testing.B) {
 		}
 		var list []metrics.Stay
 		for _, h := range all {
-			if list, err = callers.AppendStays(list[:0], h); err != nil {
+			if list, err = callers.AppendStays(list[:0], h, 0, math.MaxInt64); err != nil {
 				b.Fatal(err)
 			}
 			stays += len(list)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"path/filepath"
 	"slices"
@@ -85,8 +84,8 @@ func (s *Store) checkTable(info badger.TableInfo, again bool) error {
 		return nil
 	}
 	lost, written, err := lostIn(s.cfg.Dir, name, info)
-	if errors.Is(err, fs.ErrNotExist) { // compacted away meanwhile
-		lost, err = nil, nil
+	if (err != nil || len(lost) > 0) && !s.inUse(info.ID) {
+		lost, err = nil, nil // compacted away meanwhile; its file is cut off before it goes
 	}
 	if err == nil && len(lost) > 0 {
 		if err = s.noteLost(name, lost, written); err == nil {
@@ -100,6 +99,12 @@ func (s *Store) checkTable(info badger.TableInfo, again bool) error {
 		return err
 	}
 	return fmt.Errorf("table file %q cannot be checked: %w", filepath.Join(s.cfg.Dir, name), reason(err))
+}
+
+// inUse tells whether records are read from a table. Badger deletes files of none but
+// those that are not.
+func (s *Store) inUse(id uint64) bool {
+	return slices.ContainsFunc(s.db.Tables(), func(t badger.TableInfo) bool { return t.ID == id })
 }
 
 // lostIn tells what the damaged blocks of a table that is in use held, and when

@@ -23,13 +23,16 @@ type ContactQuery struct {
 	Kind     metrics.ContactKind
 	Queues   []string
 	Agent    string
+	Rung     string          // who was rung, whoever answered
 	Of       map[string]bool // contacts of these agents, or of nobody; nil for all
 	Switch   string
 	Outcomes []metrics.Outcome
 	Caller   [16]byte // the keyed hash of the number
+	MOSBelow int      // those whose audio was below it, in hundredths; 0 for all
 	Limit    int
-	// After leaves out what comes before a contact in the order of Compare, and
-	// that contact: the last one of the page before. Ended, Switch, Visit and Joined
+	Newest   bool // the latest first; To must be given then
+	// After leaves out what comes before a contact in the query's order, and that
+	// contact: the last one of the page before. Ended, Switch, Visit and Joined
 	// of it are looked at; nil for none.
 	After *metrics.Contact
 }
@@ -39,16 +42,26 @@ func Compare(a, b *metrics.Contact) int {
 	return cmp.Or(cmp.Compare(a.Ended, b.Ended), cmp.Compare(a.Switch, b.Switch), cmp.Compare(a.Visit, b.Visit), cmp.Compare(a.Joined, b.Joined))
 }
 
+// Order is the order of the query's answer.
+func (q *ContactQuery) Order(a, b *metrics.Contact) int {
+	if q.Newest {
+		a, b = b, a
+	}
+	return Compare(a, b)
+}
+
 // Match tells whether a contact is chosen.
 func (q *ContactQuery) Match(c *metrics.Contact) bool {
 	return c.Ended >= q.From && (q.To == 0 || c.Ended < q.To) && c.Kind == q.Kind &&
 		(len(q.Queues) == 0 || slices.Contains(q.Queues, c.Queue)) &&
 		(q.Agent == "" || c.Agent == q.Agent) &&
+		(q.Rung == "" || slices.ContainsFunc(c.Attempts, func(a metrics.Attempt) bool { return a.Agent == q.Rung })) &&
 		(q.Of == nil || c.Agent == "" || q.Of[c.Agent]) &&
 		(q.Switch == "" || c.Switch == q.Switch) &&
 		(q.Caller == [16]byte{} || c.Hash == q.Caller) &&
+		(q.MOSBelow == 0 || c.Media.Bad(q.MOSBelow)) &&
 		(len(q.Outcomes) == 0 || slices.Contains(q.Outcomes, c.Outcome)) &&
-		(q.After == nil || Compare(c, q.After) > 0)
+		(q.After == nil || q.Order(c, q.After) > 0)
 }
 
 // prefix is the most selective list of contacts that holds all chosen ones: a
@@ -66,17 +79,25 @@ func (q *ContactQuery) prefix() []byte {
 	return []byte{contactKey}
 }
 
-// first is the key under a prefix at which to begin.
+// first is the key under a prefix at which to begin, the oldest first.
 func (q *ContactQuery) first(prefix []byte, kept metrics.Millis) []byte {
 	from := max(q.From, kept)
-	if q.After != nil && q.After.Ended >= from {
+	if q.After != nil && !q.Newest && q.After.Ended >= from {
 		return appendIdentity(appendNumber(prefix, int64(q.After.Ended)), q.After)
 	}
 	return appendNumber(prefix, int64(from))
 }
 
-// Contacts reads the chosen contacts in the order of Compare.
+// Contacts reads the chosen contacts in the query's order.
 func (v *Snapshot) Contacts(ctx context.Context, q ContactQuery) iter.Seq2[metrics.Contact, error] {
+	if q.Newest {
+		return v.newest(ctx, q)
+	}
+	return v.oldest(ctx, q)
+}
+
+// oldest reads the chosen contacts in the order of Compare.
+func (v *Snapshot) oldest(ctx context.Context, q ContactQuery) iter.Seq2[metrics.Contact, error] {
 	return func(yield func(metrics.Contact, error) bool) {
 		prefix := q.prefix()
 		from, to := int64(max(q.From, v.contactsFrom)), int64(math.MaxInt64)
@@ -89,6 +110,7 @@ func (v *Snapshot) Contacts(ctx context.Context, q ContactQuery) iter.Seq2[metri
 		}
 		it := iterate(v.txn, prefix)
 		defer it.Close()
+		it.until(to)
 		left := q.Limit
 		for it.Seek(q.first(slices.Clone(prefix), v.contactsFrom)); it.Valid(); it.Next() {
 			key := it.Item().Key()

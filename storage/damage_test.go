@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/table"
 
 	"tallyd/metrics"
 )
@@ -444,6 +445,65 @@ func TestDamagedLevels(t *testing.T) {
 		_, err := s.Sum(t.Context(), Query{From: interval, To: interval + 1, Kinds: []metrics.RowKind{metrics.AgentRow}, Names: []string{name}})
 		if readable != (err == nil) {
 			t.Errorf("%s of the damaged interval: error is %v", name, err)
+		}
+	}
+}
+
+// TestCheckCompactedAway: of a table that a compaction has put away, the file is cut off
+// before it goes. Who looks at it in between finds no damage.
+func TestCheckCompactedAway(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, Config{Dir: dir})
+	for i := range metrics.Interval(5) {
+		if err := s.PutSealed(testSealed("fs1", i, 100)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil { // that makes a table of it
+		t.Fatal(err)
+	}
+	s = open(t, Config{Dir: dir})
+	tables := s.db.Tables()
+	if len(tables) == 0 {
+		t.Fatal("there are no tables")
+	}
+	gone := tables[0]
+	gone.ID = 999_999
+	file := filepath.Join(s.cfg.Dir, table.IDToFilename(gone.ID))
+	content, err := os.ReadFile(filepath.Join(s.cfg.Dir, table.IDToFilename(tables[0].ID)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, left := range []int{0, len(content) / 2, len(content)} {
+		b := slices.Clone(content[:left])
+		if left == len(content) {
+			b[10] ^= 1
+		}
+		if err := os.WriteFile(file, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.checkTable(gone, true); err != nil || len(s.damages) != 0 {
+			t.Errorf("%d bytes left: %v, %+v", left, err, s.damages)
+		}
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestIndexOfZeros: a table file that is being written has zeros yet, and then some of
+// its content. Whoever reads it meanwhile is told that it is damaged, at worst.
+func TestIndexOfZeros(t *testing.T) {
+	for _, size := range []int{0, 1, 4, 7, 8, 9, 16, 4096, 1 << 20} {
+		file := filepath.Join(t.TempDir(), "000001.sst")
+		if err := os.WriteFile(file, make([]byte, size), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if x, err := readIndex(file); !errors.Is(err, errDamaged) {
+			t.Errorf("%d zeros: %+v, %v", size, x, err)
+		}
+		if share := shareOf(file); share.Total() != 0 {
+			t.Errorf("%d zeros: %+v", size, share)
 		}
 	}
 }

@@ -142,6 +142,7 @@ func (v *Snapshot) Spans(ctx context.Context, from, to metrics.Interval) iter.Se
 		}
 		it := iterate(v.txn, spanPrefix(spansKey, from, to))
 		defer it.Close()
+		it.until(int64(to))
 		for it.Seek(intervalPrefix(spansKey, from)); it.Valid(); it.Next() {
 			s, err := parseSpans(it.Item())
 			if err == nil {

@@ -53,10 +53,8 @@ func (s *Store) PutFact(f *metrics.Fact) (duplicate bool, err error) {
 		return false, err
 	}
 	defer s.write.Unlock()
-	if s.staged {
-		if err := s.unpackLocked(); err != nil {
-			return false, fmt.Errorf("an earlier write cannot be finished: %w", err)
-		}
+	if err := s.unstaged(); err != nil {
+		return false, err
 	}
 	if duplicate, err = s.factIsThere(f, value); err != nil {
 		return false, err
@@ -201,6 +199,7 @@ func (v *Snapshot) eachFact(ctx context.Context, q *FactQuery, f func(*metrics.F
 	}
 	it := iterate(v.txn, prefix)
 	defer it.Close()
+	it.until(int64(to))
 	left := q.Limit
 	for it.Seek(q.first(prefix, from)); it.Valid(); it.Next() {
 		p, err := parseFactPlace(it.Item().Key(), len(prefix))

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"tallyd/metrics"
 )
@@ -305,5 +306,35 @@ func TestFactKilled(t *testing.T) {
 	}
 	if got := collectAll(t, s.Facts(t.Context(), FactQuery{})); !reflect.DeepEqual(got, []metrics.Fact{f}) {
 		t.Errorf("stored are %+v", got)
+	}
+}
+
+// TestFactsRatio: where nothing was told, an hour's facts are looked for in that hour, and
+// not to the end of the store: appraisals ask for every hour.
+func TestFactsRatio(t *testing.T) {
+	s := open(t, Config{Dir: t.TempDir()})
+	const intervals = 2000
+	for i := range metrics.Interval(intervals) {
+		if err := s.PutSealed(testSealed("fs1", i+1, 2)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	took := func(to metrics.Millis) time.Duration {
+		best := time.Hour
+		for range 5 {
+			begun := time.Now()
+			for _, err := range s.Facts(t.Context(), FactQuery{From: metrics.Interval(1).Start(), To: to}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			best = min(best, time.Since(begun))
+		}
+		return best
+	}
+	hour, all := took(metrics.Interval(5).Start()), took(metrics.Interval(intervals+1).Start())
+	t.Logf("an hour %s, %d quarter hours %s", hour, intervals, all)
+	if hour > all/20 {
+		t.Errorf("an hour's facts take %s, those of %d quarter hours %s", hour, intervals, all)
 	}
 }

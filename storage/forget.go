@@ -16,9 +16,9 @@ import (
 )
 
 // Forgetting takes the person out of the records and leaves the numbers as they
-// are: of a caller, contacts lose what tells who called; of an agent, contacts
-// and rollups carry another name, facts go, and so does the name in the forms that
-// the agent filled in about others. It goes in steps that a crash cannot tear:
+// are: of a caller, contacts lose what tells who called; of an agent, contacts,
+// rollups and what sealed scores were made of carry another name, facts and sealed
+// cards go, and so does the name in the forms that the agent filled in about others. It goes in steps that a crash cannot tear:
 //
 //  1. Who is to be forgotten is written down as the metadata "forgetting".
 //  2. The records are changed, some at a time, and with each step, in the same
@@ -48,10 +48,11 @@ type Forgetting struct {
 	Contacts int `json:"contacts"` // changed by now
 	Rollups  int `json:"rollups"`
 	Facts    int `json:"facts,omitempty"` // deleted by now, or changed
+	Cards    int `json:"cards,omitempty"` // deleted by now
 }
 
 // records is how many were changed or deleted by now.
-func (f *Forgetting) records() int { return f.Contacts + f.Rollups + f.Facts }
+func (f *Forgetting) records() int { return f.Contacts + f.Rollups + f.Facts + f.Cards }
 
 // Forgotten tells of a forgetting that was done.
 type Forgotten struct {
@@ -62,6 +63,7 @@ type Forgotten struct {
 	Contacts int            `json:"contacts"`
 	Rollups  int            `json:"rollups"`
 	Facts    int            `json:"facts,omitempty"` // deleted, or changed where the agent rated others
+	Cards    int            `json:"cards,omitempty"` // sealed scores, deleted
 	// Name is what stands for a forgotten agent.
 	Name string `json:"name,omitempty"`
 }
@@ -103,7 +105,7 @@ func (s *Store) Forget(ctx context.Context, f Forgetting) (Forgotten, error) {
 	default:
 		return Forgotten{}, fmt.Errorf("whom to forget is not told: kind %q, %d hashes, agent %q", f.Kind, len(f.Hashes), f.Agent)
 	}
-	f.Contacts, f.Rollups, f.Facts = 0, 0, 0
+	f.Contacts, f.Rollups, f.Facts, f.Cards = 0, 0, 0, 0
 	s.forgetting.Lock()
 	defer s.forgetting.Unlock()
 	if err := s.finishForgetting(ctx); err != nil {
@@ -213,7 +215,7 @@ func (s *Store) forget(ctx context.Context, f *Forgetting) (Forgotten, error) {
 
 // record ends a forgetting.
 func (s *Store) record(ctx context.Context, f *Forgetting) (Forgotten, error) {
-	done := Forgotten{Number: 1, Kind: f.Kind, At: f.At, By: f.By, Contacts: f.Contacts, Rollups: f.Rollups, Facts: f.Facts, Name: f.Name}
+	done := Forgotten{Number: 1, Kind: f.Kind, At: f.At, By: f.By, Contacts: f.Contacts, Rollups: f.Rollups, Facts: f.Facts, Cards: f.Cards, Name: f.Name}
 	earlier, err := s.Forgotten(ctx)
 	if err != nil {
 		return Forgotten{}, err

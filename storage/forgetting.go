@@ -176,6 +176,12 @@ func (s *Store) forgetAgent(ctx context.Context, f *Forgetting) error {
 	if err := s.forgetFacts(ctx, f); err != nil {
 		return err
 	}
+	if err := s.forgetCards(ctx, f); err != nil {
+		return err
+	}
+	if err := s.forgetInputs(ctx, f); err != nil {
+		return err
+	}
 	return s.forgetEvidence(ctx, f)
 }
 
@@ -278,16 +284,22 @@ func (s *Store) forgetFacts(ctx context.Context, f *Forgetting) error {
 // steps calls f for every record with a prefix and makes the changes that it
 // returns, some at a time.
 func (s *Store) steps(ctx context.Context, f *Forgetting, prefix []byte, changesOf func(*record) ([]change, error)) error {
+	return s.inSteps(ctx, prefix, s.clearable, changesOf, func(list []change) error { return s.applyLocked(list, f) })
+}
+
+// inSteps calls changesOf for every record with a prefix, and apply with the changes
+// of some at a time, under the lock that lock takes.
+func (s *Store) inSteps(ctx context.Context, prefix []byte, lock func() error, changesOf func(*record) ([]change, error), apply func([]change) error) error {
 	for at := prefix; at != nil; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := s.clearable(); err != nil {
+		if err := lock(); err != nil {
 			return err
 		}
 		next, list, err := s.collect(prefix, at, changesOf)
 		if err == nil {
-			err = s.applyLocked(list, f)
+			err = apply(list)
 		}
 		s.write.Unlock()
 		if err != nil {

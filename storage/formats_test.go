@@ -125,6 +125,7 @@ func TestFormats(t *testing.T) {
 				s := open(t, Config{Dir: dir, ReadOnly: true})
 				checkFormat(t, s)
 				checkFacts(t, s, format)
+				checkScores(t, s, format)
 				if err := s.Close(); err != nil {
 					t.Fatal(err)
 				}
@@ -142,6 +143,7 @@ func TestFormats(t *testing.T) {
 			s = open(t, Config{Dir: dir})
 			checkFormat(t, s)
 			checkFacts(t, s, format)
+			checkScores(t, s, format)
 			goOn(t, s)
 
 			restored := filepath.Join(t.TempDir(), "restored")
@@ -151,6 +153,7 @@ func TestFormats(t *testing.T) {
 			s = open(t, Config{Dir: restored})
 			checkFormat(t, s)
 			checkFacts(t, s, format)
+			checkScores(t, s, format)
 			goOn(t, s)
 		})
 	}
@@ -218,6 +221,42 @@ func checkFacts(t *testing.T, s *Store, format int) {
 	}
 }
 
+// scoresFormat is the format from which on the folder has sealed scores.
+const scoresFormat = 8
+
+// inputsFormat is the format from which on what was sealed has what it was made of.
+const inputsFormat = 9
+
+// checkScores compares what was sealed with what the folder was given.
+func checkScores(t *testing.T, s *Store, format int) {
+	t.Helper()
+	want := []string{`oct/0 by hr, 2 cards {"name":"oct"}: ann/agent{"of":"a","agent":"ann"} 队/agent{"of":"a","agent":"队"}`}
+	if format < scoresFormat {
+		want = nil
+	}
+	if got := sealedScores(t, s, ""); !slices.Equal(got, want) {
+		t.Errorf("sealed are %q, want %q", got, want)
+	}
+	made := ""
+	if format >= inputsFormat {
+		in := inputsFor(t, cardsFor("a", "ann", "队"))
+		list, err := in.records("oct", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range list {
+			lines, err := unpacked(c.value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			made += string(lines)
+		}
+	}
+	if got := linesOf(t, s, "oct", 0); got != made {
+		t.Errorf("it was made of %d bytes, want %d", len(got), len(made))
+	}
+}
+
 // goOn writes to an old folder: a correction of what it has, a known contact, a
 // fact that it may have.
 func goOn(t *testing.T, s *Store) {
@@ -261,6 +300,7 @@ func writeFormat(t *testing.T, file string) {
 			t.Fatal(err)
 		}
 	}
+	seal(t, s, "oct", "s1", cardsFor("a", "ann", "队"))
 	rollups, contacts := formatLimits()
 	if _, err := s.Retain(context.Background(), rollups, contacts); err != nil {
 		t.Fatal(err)

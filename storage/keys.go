@@ -7,7 +7,7 @@ import (
 	"tallyd/metrics"
 )
 
-// The keys of the records, format 7; layout.go says where they lie. The first byte is
+// The keys of the records, format 9; layout.go says where they lie. The first byte is
 // the kind of record:
 //
 //	m name                                             metadata
@@ -28,12 +28,17 @@ import (
 //	x at kind id                                       fact, see facts.go
 //	y agent at kind id                                 fact by agent (no value)
 //	z kind id                                          when that fact was: its own key follows from it
+//	d cycle revision8 agent role                       a sealed card, see scores.go
+//	e at cycle revision                                a cycle's scores that were sealed
+//	g sum [part]                                       the text of a scheme
+//	w cycle revision8 number                           lines that a cycle's scores were made of, see inputs.go
 //
 // The contact of a call outside the queues has the letter c behind joined: a leg's
 // id can be a visit's too.
 //
 // Format 1 had no t, o, h and f, and contacts of version 1; format 2 no l and n, and
-// contacts of version 2, format 3 no u and no parts, format 4 no x, y and z;
+// contacts of version 2, format 3 no u and no parts, format 4 no x, y and z, format 7 no d, e and g,
+// format 8 no w and contacts of up to version 3;
 // up to format 5 all records lay under their keys, and up to format 6 an oversized
 // PutSealed was staged under keys with p. What an older program stored is listed by
 // leg and caller when the folder is first opened for writing.
@@ -43,7 +48,8 @@ import (
 // first one.
 //
 // Interval, ended, joined and at are eight bytes, big-endian, the sign bit flipped;
-// kind is one byte, hash 16, and revision four, big-endian. Texts are escaped so that they
+// kind is one byte, hash 16, and revision four, as number of w, big-endian; revision8 is eight, as the
+// former. Texts are escaped so that they
 // end by themselves and sort as their bytes do: 00 is written 00 ff, the end 00 01.
 //
 // Rollups lead with the interval: everybody's day is one scan, and a single
@@ -69,7 +75,11 @@ const (
 	factKey         = 'x'
 	factByAgentKey  = 'y'
 	factIdentityKey = 'z'
-	formatNumber    = 7
+	cardKey         = 'd'
+	sealingKey      = 'e'
+	schemeKey       = 'g'
+	inputKey        = 'w'
+	formatNumber    = 9
 )
 
 // The names of the metadata.

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"bytes"
+	"encoding/binary"
 	"flag"
 	"fmt"
 	"os"
@@ -73,6 +74,9 @@ func TestKeyOrder(t *testing.T) {
 		{"outbox", outboxRecord(1)},
 		{"outbox, next part", appendPart(outboxRecord(1), 1)},
 		{"outbox, next", outboxRecord(256)},
+		{"inputs", binary.BigEndian.AppendUint32(inputsOf("oct", 0), 0)},
+		{"inputs, next", binary.BigEndian.AppendUint32(inputsOf("oct", 0), 256)},
+		{"inputs, revision", binary.BigEndian.AppendUint32(inputsOf("oct", 1), 0)},
 		{"fact", factKeys(survey)[0]},
 		{"fact, longer id", factRecord(FactPlace{1000, metrics.SurveyFact, "m-10"})},
 		{"fact, other kind", factKeys(form)[0]},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"hash/fnv"
+	"math"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -136,11 +137,20 @@ type records struct {
 	at     record
 	valid  bool
 	place  []byte // used anew
+	end    []byte // places from here on are not looked at; nil for all
 }
 
 func iterate(txn *badger.Txn, prefix []byte) *records {
 	it := txn.NewIterator(badger.IteratorOptions{Prefix: diskPrefix(prefix)})
 	return &records{it: it, prefix: bytes.Clone(prefix)}
+}
+
+// until has the reading end before a moment, or an interval, of a kind that leads with
+// one. Without that it looks for the next record of its kind to the end of the store.
+func (r *records) until(to int64) {
+	if kind := r.prefix[0]; ofTime(kind) && to < math.MaxInt64 {
+		r.end = diskKey(appendNumber([]byte{kind}, to))
+	}
 }
 
 func (r *records) Close()        { r.it.Close() }
@@ -169,6 +179,9 @@ func (r *records) settle() {
 	timed := ofTime(kind)
 	for r.valid = false; r.it.Valid(); {
 		disk := r.it.Item().Key()
+		if r.end != nil && bytes.Compare(disk, r.end) >= 0 {
+			return
+		}
 		if timed && disk[timeHead] != kind {
 			if r.place = append(r.place[:0], disk[:timeHead]...); disk[timeHead] > kind && !next(r.place[1:]) {
 				return

@@ -104,7 +104,8 @@ func (l lostSpan) String() string {
 var kindNames = map[byte]string{rollupKey: "rollups", sealKey: "seals", contactKey: "contacts", byAgentKey: "contacts by agent",
 	byQueueKey: "contacts by queue", byLegKey: "visits by leg", byCallerKey: "contacts by caller", staysKey: "visits by caller", identityKey: "places of contacts",
 	visitsHash: "places of contacts", legsHash: "visits by leg", spansKey: "spans of states", outboxKey: "what is to be published", metaKey: "metadata",
-	factKey: "facts", factByAgentKey: "facts by agent", factIdentityKey: "places of facts"}
+	factKey: "facts", factByAgentKey: "facts by agent", factIdentityKey: "places of facts",
+	cardKey: "sealed cards", sealingKey: "sealed scores", schemeKey: "schemes", inputKey: "what scores were made of"}
 
 // momentOf is the moment that a key leads with, "" where it leads with none.
 func momentOf(key []byte) string {

@@ -43,6 +43,9 @@ func readManifest(c *Config) (*tableList, error) {
 		case ".mem": // its last write is not in the tables yet
 			l.crashed = true
 		}
+		if f.Name() == unclosedFile {
+			l.crashed = true
+		}
 	}
 	name := filepath.Join(c.Dir, badger.ManifestFilename)
 	f, err := os.Open(name)

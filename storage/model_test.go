@@ -80,6 +80,9 @@ func (m *model) contacts(q ContactQuery) []metrics.Contact {
 		}
 	}
 	slices.SortFunc(out, func(a, b metrics.Contact) int {
+		if q.Newest {
+			a, b = b, a
+		}
 		return cmp.Or(cmp.Compare(a.Ended, b.Ended), cmp.Compare(a.Switch, b.Switch), cmp.Compare(a.Visit, b.Visit), cmp.Compare(a.Joined, b.Joined))
 	})
 	if q.Limit > 0 && len(out) > q.Limit {
@@ -113,6 +116,9 @@ func drawSealed(t *rapid.T) metrics.Sealed {
 			Switch: s.Switch, Visit: drawName(t, "visit"), Queue: drawName(t, "queue"), Agent: drawName(t, "agent"),
 			Joined: metrics.Millis(rapid.IntRange(-1, 3).Draw(t, "joined")), Outcome: metrics.Outcome(rapid.IntRange(0, 9).Draw(t, "outcome")),
 			Leg: drawName(t, "leg"),
+		}
+		if rapid.Bool().Draw(t, "rings") {
+			c.Attempts = []metrics.Attempt{{Agent: drawName(t, "rung"), Started: c.Joined}}
 		}
 		if rapid.Bool().Draw(t, "call") {
 			c.Kind, c.Queue, c.Way = metrics.CallContact, "", metrics.Outgoing
@@ -178,7 +184,13 @@ func (m *model) check(t *rapid.T, s *Store) {
 		To:     metrics.Millis(rapid.IntRange(0, 25).Draw(t, "ended to")),
 		Queues: rapid.SliceOfN(rapid.SampledFrom(hostile), 0, 2).Draw(t, "of queues"), Agent: drawName(t, "of agent"),
 		Kind:  metrics.ContactKind(rapid.IntRange(0, 1).Draw(t, "of kind")),
-		Limit: rapid.IntRange(0, 3).Draw(t, "limit"),
+		Limit: rapid.IntRange(0, 3).Draw(t, "limit"), Newest: rapid.Bool().Draw(t, "newest"),
+	}
+	if cq.Newest && cq.To == 0 {
+		cq.To = 25
+	}
+	if rapid.Bool().Draw(t, "any who was rung") {
+		cq.Rung = drawName(t, "rung")
 	}
 	cq.Caller[0] = byte(max(0, rapid.IntRange(-4, 2).Draw(t, "of caller")))
 	if rapid.Bool().Draw(t, "any agent") {
@@ -403,6 +415,12 @@ func (m *model) forgetPeople(f Forgetting) {
 		}
 		for j := range p.Contacts {
 			c := &p.Contacts[j]
+			for k := range c.Attempts {
+				if f.Kind == ForgetAgent && c.Attempts[k].Agent == f.Agent {
+					c.Attempts = slices.Clone(c.Attempts)
+					c.Attempts[k].Agent = f.Name
+				}
+			}
 			if f.Kind == ForgetAgent && c.Agent == f.Agent {
 				c.Agent = f.Name
 			}

@@ -23,15 +23,40 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.markOpen(); err != nil {
+		return nil, fmt.Errorf("folder %q is not writable: %w", c.Dir, reason(err))
+	}
 	db, err := badger.Open(badgerOptions(&c))
 	if err != nil {
 		return nil, fmt.Errorf("folder %q cannot be opened: %w", c.Dir, reason(err))
 	}
 	s := &Store{cfg: c, db: db, damages: damages, unchecked: unchecked}
 	if err := s.prepare(ctx); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, s.closeFolder())
 	}
 	return s, nil
+}
+
+// unclosedFile is in a folder from when it is opened for writing until it is closed in
+// order. Badger's own traces of a crash go a moment before its last compaction ends.
+const unclosedFile = "unclosed"
+
+func (c *Config) markOpen() error {
+	if c.ReadOnly {
+		return nil
+	}
+	return WriteFile(filepath.Join(c.Dir, unclosedFile), nil)
+}
+
+// closeFolder closes Badger, and notes that it was.
+func (s *Store) closeFolder() error {
+	if err := s.db.Close(); err != nil || s.cfg.ReadOnly {
+		return err
+	}
+	if err := os.Remove(filepath.Join(s.cfg.Dir, unclosedFile)); err != nil {
+		return reason(err)
+	}
+	return syncFolder(s.cfg.Dir)
 }
 
 // check looks at the folder's files before Badger does.

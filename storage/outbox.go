@@ -17,15 +17,15 @@ import (
 )
 
 // The outbox lists what was stored, in the order in which it was, for those who
-// tell others: each PutSealed adds one Item, in the transaction that stores what
-// it brought, and Delivered takes items away. The newest item stays, so that
+// tell others: each PutSealed and each SealScores adds one Item, in the transaction
+// that stores what it brought, and Delivered takes items away. The newest item stays, so that
 // numbers go on.
 //
 // What an item brought is not kept twice: it names rollups by their interval,
 // switch and revision, and contacts by their keys. A contact that was told again
 // since then is another item's.
 
-// Item is what one PutSealed brought.
+// Item is what one PutSealed brought, or one SealScores.
 type Item struct {
 	Number     uint64 // grows by one with each
 	Interval   metrics.Interval
@@ -33,6 +33,7 @@ type Item struct {
 	Revision   uint32
 	Correction bool
 	contacts   [][]byte // keys, without their kind
+	scores     bool     // a cycle's, named by Switch, were sealed
 }
 
 // Contacts is how many contacts the item brought.
@@ -95,7 +96,9 @@ func itemPart(key []byte) (number uint64, part uint16, err error) {
 func (it *Item) parse(b []byte) error {
 	interval, n := binary.Varint(b)
 	k := keyReader{b: b, at: max(n, 0), bad: n <= 0}
-	it.Interval, it.Switch, it.Correction = metrics.Interval(interval), k.text(), k.byte()&sealCorrection != 0
+	it.Interval, it.Switch = metrics.Interval(interval), k.text()
+	flags := k.byte()
+	it.Correction, it.scores = flags&sealCorrection != 0, flags&sealScores != 0
 	revision, n := binary.Uvarint(b[k.at:])
 	if it.Revision = uint32(revision); k.bad || n <= 0 || k.at+n != len(b) {
 		return fmt.Errorf("item %d of the outbox is damaged", it.Number)
@@ -160,7 +163,7 @@ func (v *Snapshot) Outbox(ctx context.Context, above uint64) iter.Seq2[Item, err
 // among them.
 func (v *Snapshot) ItemRollups(ctx context.Context, item *Item) iter.Seq2[metrics.Rollup, error] {
 	return func(yield func(metrics.Rollup, error) bool) {
-		if item.Interval < v.rollupsFrom {
+		if item.Interval < v.rollupsFrom || item.scores {
 			return
 		}
 		if err := v.store.whole([]byte{rollupKey}, int64(item.Interval), int64(item.Interval)+1, nil); err != nil {

@@ -36,10 +36,8 @@ func (s *Store) PutSealed(sealed *metrics.Sealed) error {
 }
 
 func (s *Store) put(sealed *metrics.Sealed) error {
-	if s.staged {
-		if err := s.unpackLocked(); err != nil {
-			return fmt.Errorf("an earlier write cannot be finished: %w", err)
-		}
+	if err := s.unstaged(); err != nil {
+		return err
 	}
 	changes, err := s.changes(sealed)
 	if err != nil || len(changes) == 0 {
@@ -53,6 +51,18 @@ func (s *Store) put(sealed *metrics.Sealed) error {
 		return err
 	}
 	return stored(s.db.Sync())
+}
+
+// unstaged finishes an oversized PutSealed that an error interrupted: what comes later
+// may not be stored before it.
+func (s *Store) unstaged() error {
+	if !s.staged {
+		return nil
+	}
+	if err := s.unpackLocked(); err != nil {
+		return fmt.Errorf("an earlier write cannot be finished: %w", err)
+	}
+	return nil
 }
 
 func stored(err error) error {

@@ -62,6 +62,7 @@ type Store struct {
 	unchecked map[string]bool // tables that were not read through yet
 
 	forgetting sync.Mutex // held by the one forgetting that there may be
+	sealing    sync.Mutex // held by the one sealing of scores that there may be
 	compacting sync.Mutex // held by Compact
 
 	sharing sync.Mutex
@@ -211,7 +212,7 @@ func (s *Store) Close() error {
 	s.closed = true
 	s.view.Unlock()
 	s.readers.Wait()
-	if err := s.db.Close(); err != nil {
+	if err := s.closeFolder(); err != nil {
 		return fmt.Errorf("folder %q cannot be closed: %w", s.cfg.Dir, err)
 	}
 	return nil
@@ -231,4 +232,5 @@ type Seal struct {
 const (
 	sealCorrection = 1 << iota
 	sealEvidence
+	sealScores
 )

@@ -72,6 +72,11 @@ func readIndex(file string) (*tableFile, error) {
 	if err := verify(index, sum); err != nil {
 		return nil, err
 	}
+	// A file that is being written has zeros where its end will be: no index, whose sum
+	// is 0.
+	if len(index) < 8 {
+		return nil, errDamaged
+	}
 	x := fb.GetRootAsTableIndex(index, 0)
 	var o fb.BlockOffset
 	for i := range x.OffsetsLength() {

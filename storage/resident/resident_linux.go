@@ -1,12 +1,14 @@
 package resident
 
 import (
-	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,7 +24,7 @@ type mapping struct {
 
 // Files is how many bytes of mapped files are resident; it takes microseconds.
 func Files() (int64, error) {
-	b, err := os.ReadFile("/proc/self/statm")
+	b, err := readAll("/proc/self/statm", make([]byte, 0, 128))
 	if err != nil {
 		return 0, err
 	}
@@ -88,7 +90,7 @@ var programParts = sync.OnceValues(func() (parts []mapping, err error) {
 })
 
 func advise(m *mapping, advice uintptr) error {
-	_, _, e := unix.Syscall(unix.SYS_MADVISE, m.from, m.to-m.from, advice)
+	_, _, e := unix.RawSyscall(unix.SYS_MADVISE, m.from, m.to-m.from, advice)
 	switch e {
 	case 0, unix.ENOMEM: // unmapped meanwhile
 		return nil
@@ -98,22 +100,63 @@ func advise(m *mapping, advice uintptr) error {
 	return fmt.Errorf("memory of %q cannot be given back: %w", m.path, e)
 }
 
+// readAll reads a file of /proc into b. It, and advise, ask the system without telling
+// Go's scheduler: these calls take microseconds and wait for nothing, but while a
+// compaction has all processors, each of them could cost its goroutine the processor
+// for ten milliseconds. In that time the compaction touches megabytes.
+func readAll(file string, b []byte) ([]byte, error) {
+	name, err := unix.BytePtrFromString(file)
+	if err != nil {
+		return nil, err
+	}
+	at := unix.AT_FDCWD
+	fd, _, e := unix.RawSyscall6(unix.SYS_OPENAT, uintptr(at), uintptr(unsafe.Pointer(name)), unix.O_RDONLY|unix.O_CLOEXEC, 0, 0, 0)
+	if e != 0 {
+		return nil, fmt.Errorf("%s: %w", file, e)
+	}
+	for e == 0 {
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+		room := b[len(b):cap(b)]
+		var n uintptr
+		if n, _, e = unix.RawSyscall(unix.SYS_READ, fd, uintptr(unsafe.Pointer(&room[0])), uintptr(len(room))); e == unix.EINTR {
+			e = 0
+			continue
+		}
+		if e != 0 || n == 0 {
+			break
+		}
+		b = b[:len(b)+int(n)]
+	}
+	_, _, _ = unix.RawSyscall(unix.SYS_CLOSE, fd, 0, 0)
+	if e != 0 {
+		return nil, fmt.Errorf("%s: %w", file, e)
+	}
+	return b, nil
+}
+
+// lists is room for a list of files; several goroutines may read at once.
+var lists = sync.Pool{New: func() any { b := make([]byte, 0, 128<<10); return &b }}
+
 // each calls f with every mapped file of a list, maps or smaps.
 func each(list string, f func(*mapping) error) error {
-	in, err := os.Open(list)
+	room := lists.Get().(*[]byte)
+	defer lists.Put(room)
+	text, err := readAll(list, (*room)[:0])
 	if err != nil {
 		return err
 	}
-	defer in.Close()
+	*room = text
 	var m *mapping
-	lines := bufio.NewScanner(in)
-	for lines.Scan() {
+	for len(text) > 0 {
 		// 7f0a1c000000-7f0a1c800000 rw-s 00000000 fe:00 4711    /var/lib/tallyd/db/000001.sst
 		// Rss:                 4 kB
-		line := lines.Text()
-		first, rest, _ := strings.Cut(line, " ")
-		if key, isMore := strings.CutSuffix(first, ":"); isMore {
-			if err := m.more(key, rest); err != nil {
+		line, rest, _ := bytes.Cut(text, []byte{'\n'})
+		text = rest
+		first, rest, _ := bytes.Cut(line, []byte{' '})
+		if n := len(first); n > 0 && first[n-1] == ':' {
+			if err := m.more(first[:n-1], rest); err != nil {
 				return fmt.Errorf("%s: %q: %w", list, line, err)
 			}
 			continue
@@ -124,28 +167,38 @@ func each(list string, f func(*mapping) error) error {
 			}
 			m = nil
 		}
-		at := strings.IndexByte(line, '/')
+		at := bytes.IndexByte(line, '/')
 		if at < 0 {
 			continue // of no file
 		}
-		m = &mapping{path: line[at:]}
-		if _, err := fmt.Sscanf(line, "%x-%x %s", &m.from, &m.to, &m.mode); err != nil {
-			return fmt.Errorf("%s: %q: %w", list, line, err)
+		m = &mapping{path: string(line[at:])}
+		from, to, _ := strings.Cut(string(first), "-")
+		if m.from, err = address(from); err == nil {
+			m.to, err = address(to)
 		}
+		if err != nil || len(rest) < 4 {
+			return fmt.Errorf("%s: %q is no mapping", list, line)
+		}
+		m.mode = string(rest[:4])
 	}
-	if err := lines.Err(); err != nil || m == nil {
-		return err
+	if m == nil {
+		return nil
 	}
 	return f(m)
 }
 
+func address(hex string) (uintptr, error) {
+	v, err := strconv.ParseUint(hex, 16, 64)
+	return uintptr(v), err
+}
+
 // more takes what smaps tells of a mapping.
-func (m *mapping) more(key, value string) error {
+func (m *mapping) more(key, value []byte) error {
 	if m == nil {
 		return nil
 	}
 	var to *int64
-	switch key {
+	switch string(key) {
 	case "Rss":
 		to = &m.resident
 	case "Anonymous":
@@ -153,7 +206,7 @@ func (m *mapping) more(key, value string) error {
 	default:
 		return nil
 	}
-	if _, err := fmt.Sscan(value, to); err != nil {
+	if _, err := fmt.Sscan(string(value), to); err != nil {
 		return err
 	}
 	*to <<= 10 // of kB
