@@ -17,8 +17,8 @@ func testScheme(t testing.TB) *Scheme {
 	return s
 }
 
-// work is a fact of so many calls, at a local hour of a day in November 2026.
-func work(agent, role string, day, hour int, answered int64) *Fact {
+// worked is a fact of so many calls, at a local hour of a day in November 2026.
+func worked(agent, role string, day, hour int, answered int64) *Fact {
 	zone, _ := time.LoadLocation("Asia/Shanghai")
 	return &Fact{At: time.Date(2026, 11, day, hour, 0, 0, 0, zone).UTC(), Agent: agent, Role: role, Counts: map[string]int64{"answered": answered}}
 }
@@ -26,17 +26,17 @@ func work(agent, role string, day, hour int, answered int64) *Fact {
 // TestPeople: who has which role on which day, by the scheme's calendar, whatever the
 // order in which facts come.
 func TestPeople(t *testing.T) {
-	told := work("ann", "", 3, 12, 0)
+	told := worked("ann", "", 3, 12, 0)
 	told.Counts, told.Survey = nil, &Survey{CSAT: new(5)}
 	facts := []*Fact{
-		work("ann", "agent", 1, 0, 1), work("ann", "agent", 1, 23, 2), // the same local day, two of UTC
-		work("ann", "", 2, 9, 4),                                       // as on the day before
-		told,                                                           // a day on which ann did not work
-		work("ann", "senior", 4, 9, 8), work("ann", "agent", 4, 8, 16), // the later one holds
-		work("ann", "senior", 5, 9, 32),
-		work("bob", "", 1, 9, 1), work("bob", "agent", 2, 9, 2), // before the first that is told
-		work("cid", "", 1, 9, 1),                                           // nobody knows
-		work("ann", "agent", 10, 0, 64), work("ann", "agent", -1, 23, 128), // outside
+		worked("ann", "agent", 1, 0, 1), worked("ann", "agent", 1, 23, 2), // the same local day, two of UTC
+		worked("ann", "", 2, 9, 4),                                         // as on the day before
+		told,                                                               // a day on which ann did not work
+		worked("ann", "senior", 4, 9, 8), worked("ann", "agent", 4, 8, 16), // each for its role
+		worked("ann", "senior", 5, 9, 32),
+		worked("bob", "", 1, 9, 1), worked("bob", "agent", 2, 9, 2), // before the first that is told
+		worked("cid", "", 1, 9, 1),                                             // nobody knows
+		worked("ann", "agent", 10, 0, 64), worked("ann", "agent", -1, 23, 128), // outside
 	}
 	s := testScheme(t)
 	var first [][]*person
@@ -46,7 +46,11 @@ func TestPeople(t *testing.T) {
 		for _, f := range facts {
 			a.Add(f)
 		}
-		got := [][]*person{a.people("agent"), a.people("senior"), a.people("other")}
+		settled := a.settle()
+		var got [][]*person
+		for _, role := range []string{"agent", "senior", "other"} {
+			got = append(got, settled.people(&Role{Name: role}, nil))
+		}
 		if a.Outside != 2 {
 			t.Errorf("%d facts are outside", a.Outside)
 		}
@@ -59,13 +63,13 @@ func TestPeople(t *testing.T) {
 	var lines []string
 	for i, list := range first {
 		for _, p := range list {
-			lines = append(lines, fmt.Sprintf("%d %s %v: %d answered, %d surveys", i, p.agent, p.days, p.sums.Counts[Answered], p.sums.Counts[Surveys]))
+			lines = append(lines, fmt.Sprintf("%d %s %v: %d answered, %d surveys", i, p.agent, p.days, p.own.sums.Counts[Answered], p.own.sums.Counts[Surveys]))
 		}
 	}
 	want := []string{
-		"0 ann [2026-11-01 2026-11-02]: 7 answered, 1 surveys",
+		"0 ann [2026-11-01 2026-11-02 2026-11-04]: 23 answered, 1 surveys",
 		"0 bob [2026-11-01 2026-11-02]: 3 answered, 0 surveys",
-		"1 ann [2026-11-04 2026-11-05]: 56 answered, 0 surveys",
+		"1 ann [2026-11-04 2026-11-05]: 40 answered, 0 surveys",
 	}
 	if !reflect.DeepEqual(lines, want) {
 		t.Errorf("%q, want %q", lines, want)

@@ -2,41 +2,62 @@ package rules
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
+	"sync"
 )
 
 // Card is what an appraisal comes to for an agent in a role.
 type Card struct {
 	Agent string `json:"agent"`
 	Role  string `json:"role"`
-	Days  int    `json:"days"` // on which the agent worked in the role
-	// Score is the weighted mean of the points; nil where nothing is rated.
+	// Score is the weighted mean of the points, capped by gates; nil where nothing is
+	// rated. In hundredths, as are all points of a card that are added up.
 	Score *float64 `json:"score"`
+	// BeforeGates is what it would be without the gates that cap it.
+	BeforeGates *float64 `json:"before_gates,omitempty"`
 	// Interval is where the score that luck does not change is in nine of ten cases.
 	Interval *[2]float64 `json:"interval,omitempty"`
 	Grade    string      `json:"grade,omitempty"`
 	// Tier is 1 for the best; those whose intervals overlap with the best one's of a
 	// tier are in it.
-	Tier       int      `json:"rank_tier,omitempty"`
-	Indicators []Result `json:"indicators"`
+	Tier int `json:"rank_tier,omitempty"`
+	Days int `json:"days"` // on which the agent, or the team, worked in the role
+	// Unobserved is how long the switch could not be seen while the agent was logged in:
+	// that time, and what happened in it, is in no figure.
+	Unobserved int64 `json:"unobserved_ms,omitempty"`
+	// BadMedia is how many calls, and BadMediaSurveys how many surveys about such calls,
+	// are in no figure because the audio was bad.
+	BadMedia        int64 `json:"bad_media,omitempty"`
+	BadMediaSurveys int64 `json:"bad_media_surveys,omitempty"`
+	// Teams are those that the agent answered for, with so many members, where the role
+	// is of teams.
+	Teams      []string     `json:"teams,omitempty"`
+	Members    int64        `json:"members,omitempty"`
+	Indicators []Result     `json:"indicators"`
+	Gates      []GateResult `json:"gates,omitempty"`
 }
 
 // Result is one indicator's part of a card.
 type Result struct {
-	ID  string `json:"id"`
-	KPI string `json:"kpi,omitempty"`
-	// Raw is the figure as it is, over N cases; nil where there are none.
-	Raw *float64 `json:"raw"`
-	N   int64    `json:"n"`
-	// Shrunk is Raw drawn towards the peers' mean, the more the fewer the cases;
+	ID   string `json:"id"`
+	KPI  string `json:"kpi,omitempty"`
+	Expr string `json:"expr,omitempty"`
+	// Raw is the figure as it is, over N cases, formed of Counts; nil where there is
+	// none.
+	Raw    *float64         `json:"raw"`
+	N      int64            `json:"n"`
+	Counts map[string]int64 `json:"counts,omitempty"`
+	// Adjusted is Raw as it would be on the mix of queues and hours that all peers have.
+	Adjusted *float64 `json:"adjusted,omitempty"`
+	// Shrunk is that drawn towards the peers' mean, the more the fewer the cases;
 	// Points are its.
 	Shrunk   *float64    `json:"shrunk,omitempty"`
 	Interval *[2]float64 `json:"interval,omitempty"`
 	Points   *float64    `json:"points,omitempty"`
-	// Weight is the indicator's share over the days that the agent worked, and
-	// Contribution what it adds to the score: its weight among those that are rated
-	// times its points.
+	// Weight is the indicator's share over the days, and Contribution what it adds to
+	// the score: its weight among those that are rated times its points.
 	Weight       float64  `json:"weight"`
 	Contribution *float64 `json:"contribution,omitempty"`
 	Rated        bool     `json:"rated"`
@@ -44,143 +65,165 @@ type Result struct {
 	Why string `json:"why,omitempty"`
 }
 
+// GateResult is a gate's part of a card.
+type GateResult struct {
+	When    string  `json:"when"`
+	Because string  `json:"because"`
+	Cap     float64 `json:"cap"`
+	Failed  bool    `json:"failed"` // the condition holds: the score is at most Cap
+	// Why it could not be told.
+	Why string `json:"why,omitempty"`
+}
+
 // Cards forms the cards of everybody with a role of the scheme, by role and agent.
 func (a *Appraisal) Cards() []Card {
-	var out []Card
-	for i := range a.scheme.Roles {
-		out = append(out, a.cards(&a.scheme.Roles[i])...)
-	}
-	return out
-}
-
-// rated is an indicator of a person, while cards are made.
-type rated struct {
-	result Result
-	spread float64 // of the points, one standard deviation
-}
-
-func (a *Appraisal) cards(role *Role) []Card {
-	people := a.people(role.Name)
-	results := make([][]rated, len(people))
-	for i := range role.Indicators {
-		for k, x := range role.Indicators[i].rate(people) {
-			results[k] = append(results[k], x)
+	s := a.settle()
+	scores := map[string]map[string]float64{} // by agent and role
+	byRole := make([][]Card, len(a.scheme.Roles))
+	for _, teams := range []bool{false, true} {
+		for i := range a.scheme.Roles {
+			role := &a.scheme.Roles[i]
+			if role.Team != teams {
+				continue
+			}
+			byRole[i] = s.cardsOf(role, scores)
+		}
+		for _, list := range byRole {
+			for k := range list {
+				if c := &list[k]; c.Score != nil {
+					if scores[c.Agent] == nil {
+						scores[c.Agent] = map[string]float64{}
+					}
+					scores[c.Agent][c.Role] = *c.Score
+				}
+			}
 		}
 	}
+	return slices.Concat(byRole...)
+}
+
+func (s *settled) cardsOf(role *Role, scores map[string]map[string]float64) []Card {
+	people := s.people(role, scores)
 	out := make([]Card, len(people))
+	results := make([][]rated, len(role.Indicators))
+	var rating sync.WaitGroup
+	for i := range role.Indicators {
+		rating.Go(func() { results[i] = s.rate(&role.Indicators[i], people) })
+	}
+	rating.Wait()
 	for k, p := range people {
-		out[k] = a.card(role, p, results[k])
+		own := make([]rated, len(results))
+		for i := range results {
+			own[i] = results[i][k]
+		}
+		out[k] = s.card(role, p, own)
 	}
 	tier(out)
 	return out
 }
 
-// rate forms an indicator of everybody with a role: they are each other's peers.
-func (x *Indicator) rate(people []*person) []rated {
-	out := make([]rated, len(people))
-	figures := make([]Figure, len(people))
-	for k, p := range people {
-		r := &out[k].result
-		r.ID, r.KPI = x.ID, x.Measure.ID
-		if x.Expr != "" {
-			r.Why = "expressions are not formed"
-			continue
-		}
-		f, ok := x.Measure.Of(&p.sums)
-		if !ok {
-			r.Why = "there is nothing to form it over"
-			continue
-		}
-		figures[k] = f
-		r.Raw, r.N = &f.Value, f.N
-		r.Why = x.short(&p.sums)
-	}
-	for k, s := range shrink(figures) {
-		r := &out[k].result
-		if r.Raw == nil {
-			continue
-		}
-		r.Shrunk, r.Interval = &s.Value, &[2]float64{s.Low, s.High}
-		if r.Why != "" {
-			continue
-		}
-		points := x.Curve.At(s.Value)
-		r.Points, r.Rated = &points, true
-		out[k].spread = math.Abs(x.Curve.At(s.High)-x.Curve.At(s.Low)) / (2 * normalQuantile)
-	}
-	return out
-}
-
-// short says which minimum is not reached, "" if all are.
-func (x *Indicator) short(s *Sums) string {
-	for _, m := range x.Minimum {
-		if n := s.volume(m.Count, x.Measure.ID); n < m.Least {
-			return count(n, m.Count) + ", " + count(m.Least, "") + " are the least"
-		}
-	}
-	return ""
-}
-
-// shrink shrinks the figures of peers, each kind by its model; what has none stays.
-func shrink(figures []Figure) []Shrunk {
-	out := make([]Shrunk, len(figures))
-	for k, f := range figures {
-		out[k] = Shrunk{f.Value, f.Value, f.Value}
-	}
-	peers := make([]Observed, len(figures))
-	switch i := slices.IndexFunc(figures, func(f Figure) bool { return f.N > 0 && (f.Shares || f.Means) }); {
-	case i < 0:
-		return out
-	case figures[i].Shares:
-		for k, f := range figures {
-			peers[k] = Observed{N: f.N, Hits: f.Hits}
-		}
-		out = ShrinkShares(peers)
-		if figures[i].Inverse {
-			for k, s := range out {
-				out[k] = Shrunk{1 - s.Value, 1 - s.High, 1 - s.Low}
-			}
-		}
-	default:
-		for k, f := range figures {
-			// What was rounded may make the squares too small.
-			peers[k] = Observed{N: f.N, Mean: f.Value, About: math.Max(f.Squares-mul(float64(f.N), mul(f.Value, f.Value)), 0)}
-		}
-		out = ShrinkMeans(peers)
-	}
-	return out
-}
-
 // card puts a person's results together.
-func (a *Appraisal) card(role *Role, p *person, results []rated) Card {
-	c := Card{Agent: p.agent, Role: role.Name, Days: len(p.days)}
-	weights := p.weights(role)
-	all, rest := int64(len(p.days))*int64(fullWeight), int64(0)
-	for i := range results {
-		if results[i].result.Rated {
-			rest += weights[i]
+func (s *settled) card(role *Role, p *person, results []rated) Card {
+	all := &p.sums(&Measure{}).Counts
+	c := Card{Agent: p.agent, Role: role.Name, Days: len(p.days), Teams: p.teams, Members: p.members,
+		Unobserved: all[UnobservedMillis], BadMedia: all[BadMedia], BadMediaSurveys: all[BadMediaSurveys]}
+	for _, x := range results {
+		c.Indicators = append(c.Indicators, x.result)
+	}
+	for _, g := range role.Gates {
+		failed, err := g.when.Holds(p.value)
+		r := GateResult{When: g.When, Because: g.Because, Cap: g.Cap, Failed: failed}
+		if err != nil {
+			r.Why = err.Error()
+		}
+		c.Gates = append(c.Gates, r)
+	}
+	points := make([]int64, len(results))
+	spread := make([]float64, len(results))
+	for i, x := range results {
+		points[i], spread[i] = x.points, x.spread
+	}
+	s.scheme.total(&c, p.weights(role), points, spread)
+	return c
+}
+
+// total forms the score of a card from the points of its indicators, in ten-thousandths,
+// and their weights, in hundredths of a percent times days. It is formed in whole
+// numbers: contributions are rounded so that they add up to the score.
+func (s *Scheme) total(c *Card, weights, points []int64, spread []float64) {
+	all, rated, sum := int64(c.Days)*int64(fullWeight), int64(0), int64(0)
+	for i := range c.Indicators {
+		r := &c.Indicators[i]
+		r.Weight, r.Contribution = *Ratio.shown(float64(weights[i]) / float64(all)), nil
+		if r.Rated {
+			rated += weights[i]
+			sum += weights[i] * points[i]
 		}
 	}
-	score, variance := 0.0, 0.0
-	for i := range results {
-		r := &results[i].result
-		r.Weight = float64(weights[i]) / float64(all)
-		if r.Rated && rest > 0 {
-			share := float64(weights[i]) / float64(rest)
-			part := mul(share, *r.Points)
-			r.Contribution = &part
-			score += part
-			off := mul(share, results[i].spread)
+	c.Score, c.BeforeGates, c.Interval, c.Grade = nil, nil, nil, ""
+	if rated == 0 {
+		return
+	}
+	score := roundedQuotient(sum, rated*100)
+	parts := make([]int64, len(c.Indicators))
+	for i := range parts {
+		if c.Indicators[i].Rated {
+			parts[i] = weights[i] * points[i]
+		}
+	}
+	variance := 0.0
+	for i, part := range apportion(parts, rated*100, score) {
+		if r := &c.Indicators[i]; r.Rated {
+			r.Contribution = hundredths(part)
+			off := mul(float64(weights[i])/float64(rated), spread[i])
 			variance += mul(off, off)
 		}
-		c.Indicators = append(c.Indicators, *r)
 	}
-	if rest > 0 {
-		half := mul(normalQuantile, math.Sqrt(variance))
-		c.Score, c.Interval = &score, &[2]float64{score - half, score + half}
-		c.Grade = a.scheme.grade(score)
+	half := mul(normalQuantile, math.Sqrt(variance))
+	c.Score = hundredths(score)
+	bounds := [2]float64{math.Max(*c.Score-half, s.Points.Floor), math.Min(*c.Score+half, s.Points.Stretch)}
+	lowest := math.Inf(1)
+	for _, g := range c.Gates {
+		if g.Failed {
+			lowest = math.Min(lowest, g.Cap)
+		}
 	}
-	return c
+	if lowest < *c.Score {
+		c.BeforeGates = c.Score
+		c.Score = &lowest
+	}
+	for i := range bounds {
+		bounds[i] = *hundredths(int64(math.Round(mul(math.Min(bounds[i], lowest), 100))))
+	}
+	c.Interval = &bounds
+	c.Grade = s.grade(*c.Score)
+}
+
+func hundredths(n int64) *float64 {
+	v := float64(n) / 100
+	return &v
+}
+
+// roundedQuotient rounds halves up. Neither part is negative.
+func roundedQuotient(a, b int64) int64 { return (2*a + b) / (2 * b) }
+
+// apportion rounds each part of a sum, divided by by, so that they add up to total: up
+// where most is lost by rounding down.
+func apportion(parts []int64, by, total int64) []int64 {
+	out, order := make([]int64, len(parts)), make([]int, len(parts))
+	for i, p := range parts {
+		out[i], order[i] = p/by, i
+		total -= out[i]
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(parts[b]%by, parts[a]%by) })
+	for _, i := range order {
+		if total <= 0 {
+			break
+		}
+		out[i]++
+		total--
+	}
+	return out
 }
 
 func (s *Scheme) grade(score float64) string {
@@ -210,3 +253,6 @@ func tier(cards []Card) {
 		c.Tier = now
 	}
 }
+
+// sorted are the keys of a map in order.
+func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,16 +1,44 @@
 package rules
 
-import "sort"
+import (
+	"math"
+	"sort"
+)
 
 // Points say what floor, target and stretch are worth.
 type Points struct {
-	Floor, Target, Stretch float64
+	Floor   float64 `json:"floor"`
+	Target  float64 `json:"target"`
+	Stretch float64 `json:"stretch"`
 }
+
+// The kinds of curve, as schemes write them.
+const (
+	linearCurve = "linear"
+	bandCurve   = "band"
+	stepsCurve  = "steps"
+	zonesCurve  = "zones"
+)
 
 // Curve makes points of a figure.
 type Curve interface {
 	// At is the points of a value.
 	At(value float64) float64
+	// reach is the value nearest to one that is worth so many points or more.
+	reach(from, points float64) (float64, bool)
+	// best is the most points that there are.
+	best() float64
+	// marks are what the curve is drawn by.
+	marks() []Mark
+}
+
+// Mark is a value and its points.
+type Mark struct {
+	Value  float64 `json:"value"`
+	Points float64 `json:"points"`
+	// Name says what the scheme calls it: floor, target or stretch; "" where a table of
+	// points has no such names.
+	Name string `json:"name,omitempty"`
 }
 
 // Knot is a point of a piecewise linear curve.
@@ -68,4 +96,80 @@ func threeMarks(floor, target, stretch float64, p Points) Linear {
 // distance outside.
 func bandMarks(low, high, falls float64, p Points) Linear {
 	return Linear{{low - falls, p.Floor}, {low, p.Target}, {high, p.Target}, {high + falls, p.Floor}}
+}
+
+// reach is the value nearest to one that is worth so many points or more; false where
+// none is.
+func (l Linear) reach(from, points float64) (float64, bool) {
+	if l.At(from) >= points {
+		return from, true
+	}
+	best, found := 0.0, false
+	take := func(v float64) {
+		if !found || math.Abs(v-from) < math.Abs(best-from) {
+			best, found = v, true
+		}
+	}
+	for i, k := range l {
+		if k.Points >= points {
+			take(k.Value)
+		}
+		if i == 0 || (l[i-1].Points < points) == (k.Points < points) {
+			continue
+		}
+		a := l[i-1]
+		take(a.Value + mul((points-a.Points)/(k.Points-a.Points), k.Value-a.Value))
+	}
+	return best, found
+}
+
+func (l Linear) best() float64 {
+	out := l[0].Points
+	for _, k := range l {
+		out = math.Max(out, k.Points)
+	}
+	return out
+}
+
+func (s Steps) reach(from, points float64) (float64, bool) {
+	if s.At(from) >= points {
+		return from, true
+	}
+	best, found := 0.0, false
+	for i, x := range s {
+		// Below the next range everything down to this one's beginning counts.
+		v := x.From
+		if i+1 < len(s) && s[i+1].From <= from {
+			v = math.Nextafter(s[i+1].From, math.Inf(-1))
+		}
+		if x.Points >= points && (!found || math.Abs(v-from) < math.Abs(best-from)) {
+			best, found = v, true
+		}
+	}
+	return best, found
+}
+
+func (s Steps) best() float64 {
+	out := s[0].Points
+	for _, x := range s {
+		out = math.Max(out, x.Points)
+	}
+	return out
+}
+
+func (l Linear) marks() (out []Mark) {
+	for _, k := range l {
+		out = append(out, Mark{Value: k.Value, Points: k.Points})
+	}
+	return out
+}
+
+func (s Steps) marks() (out []Mark) {
+	for i, x := range s {
+		if i == 0 && math.IsInf(x.From, -1) {
+			x.From = 0
+		}
+		out = append(out, Mark{Value: x.From, Points: x.Points})
+	}
+	return out
 }

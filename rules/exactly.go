@@ -73,10 +73,19 @@ func betaShare(a, b, x float64) float64 {
 		return 0
 	case x >= 1:
 		return 1
-	case x > (a+1)/(a+b+2):
-		return 1 - betaShare(b, a, 1-x)
 	}
-	front := expOf(logGamma(a+b) - logGamma(a) - logGamma(b) + mul(a, logOf(x)) + mul(b, logOf(1-x)))
+	return betaBelow(a, b, x, logBeta(a, b))
+}
+
+// logBeta is the logarithm of the beta function.
+func logBeta(a, b float64) float64 { return logGamma(a) + logGamma(b) - logGamma(a+b) }
+
+// betaBelow is betaShare, given the logarithm of the beta function.
+func betaBelow(a, b, x, beta float64) float64 {
+	if x > (a+1)/(a+b+2) {
+		return 1 - betaBelow(b, a, 1-x, beta)
+	}
+	front := expOf(mul(a, logOf(x)) + mul(b, logOf(1-x)) - beta)
 	return mul(front, betaFraction(a, b, x)) / a
 }
 
@@ -109,16 +118,32 @@ func betaFraction(a, b, x float64) float64 {
 	return f
 }
 
-// betaQuantile is the x below which a beta variable of a and b is with a chance.
+// betaQuantile is the x below which a beta variable of a and b is with a chance: by
+// Newton's method, and by halves where that would leave what is known to hold it.
 func betaQuantile(chance, a, b float64) float64 {
-	low, high := 0.0, 1.0
-	for range 60 {
-		mid := (low + high) / 2
-		if betaShare(a, b, mid) < chance {
-			low = mid
-		} else {
-			high = mid
-		}
+	beta := logBeta(a, b)
+	low, high, x := 0.0, 1.0, a/(a+b)
+	// Where a normal variable would have it, if that is inside.
+	aside := math.Copysign(mul(normalQuantile, math.Sqrt(mul(x, 1-x)/(a+b+1))), chance-0.5)
+	if guess := x + aside; guess > 0 && guess < 1 {
+		x = guess
 	}
-	return (low + high) / 2
+	for range 100 {
+		off := betaBelow(a, b, x, beta) - chance
+		if off < 0 {
+			low = x
+		} else {
+			high = x
+		}
+		density := expOf(mul(a-1, logOf(x)) + mul(b-1, logOf(1-x)) - beta)
+		next := x - off/density
+		if !(next >= low && next <= high) {
+			next = (low + high) / 2
+		}
+		if math.Abs(next-x) <= mul(math.Min(x, 1-x), 1e-9) { // the error is that of the step before, squared
+			return next
+		}
+		x = next
+	}
+	return x
 }

@@ -15,48 +15,60 @@ import (
 // an agent did in an hour, for a queue or for none, or what somebody told of the agent.
 type Fact struct {
 	At    time.Time `json:"at"`
-	Agent string    `json:"agent"`
+	Agent string    `json:"agent,omitempty"`
 	// Role and Team are the roster's then, Queue is whose calls these were.
-	Role     string           `json:"role"`
-	Team     string           `json:"team"`
-	Queue    string           `json:"queue"`
-	Counts   map[string]int64 `json:"counts"`
-	Survey   *Survey          `json:"survey"`
-	Form     *Form            `json:"form"`
-	Training *Training        `json:"training"`
+	Role     string           `json:"role,omitempty"`
+	Team     string           `json:"team,omitempty"`
+	Queue    string           `json:"queue,omitempty"`
+	Calls    *Calls           `json:"calls,omitempty"` // of the queue's callers; then there is no agent
+	Counts   map[string]int64 `json:"counts,omitzero"` // empty: the agent has the role and the team, and did nothing
+	Survey   *Survey          `json:"survey,omitempty"`
+	Form     *Form            `json:"form,omitempty"`
+	Training *Training        `json:"training,omitempty"`
+}
+
+// work tells whether it is what the switch counted of the agent's day: cases and callers
+// who came back, or not, are told of later.
+func (f *Fact) work() bool {
+	for name := range f.Counts {
+		if c, _ := countOf(name); c < FCREligible || c == BadMedia {
+			return true
+		}
+	}
+	return false
 }
 
 // Survey is what a caller answered.
 type Survey struct {
-	CSAT     *int  `json:"csat"` // 1 to 5
-	NPS      *int  `json:"nps"`  // 0 to 10
-	Resolved *bool `json:"resolved"`
+	CSAT     *int  `json:"csat,omitempty"` // 1 to 5
+	NPS      *int  `json:"nps,omitempty"`  // 0 to 10
+	Resolved *bool `json:"resolved,omitempty"`
 }
 
 // Form is an assessment of an agent.
 type Form struct {
 	ID       string    `json:"id"`
-	Rater    string    `json:"rater"`
+	Rater    string    `json:"rater,omitempty"`
 	Points   int64     `json:"points"`
 	Of       int64     `json:"of"`
-	Critical bool      `json:"critical"` // an item failed that no points make up for
-	Sections []Section `json:"sections"`
+	Critical bool      `json:"critical,omitempty"` // an item failed that no points make up for
+	Sections []Section `json:"sections,omitempty"`
 }
 
 // Section is a part of a form.
 type Section struct {
 	ID     string `json:"id"`
-	Points int64  `json:"points"`
-	Of     int64  `json:"of"`
-	NA     bool   `json:"na"`
+	Points *int64 `json:"points,omitempty"`
+	Of     *int64 `json:"of,omitempty"`
+	NA     bool   `json:"na,omitempty"`
 }
 
 // Training is a course that was taken.
 type Training struct {
 	Course string `json:"course"`
 	Passed bool   `json:"passed"`
-	Points int64  `json:"points"`
-	Of     int64  `json:"of"`
+	Points *int64 `json:"points,omitempty"`
+	Of     *int64 `json:"of,omitempty"`
 }
 
 // BadLine is a line that is no fact, and why.
@@ -108,7 +120,10 @@ func parseFact(line []byte) (*Fact, error) {
 	f := &Fact{}
 	d := json.NewDecoder(bytes.NewReader(line))
 	d.DisallowUnknownFields()
-	if err := d.Decode(f); err != nil {
+	var moment *time.ParseError
+	if err := d.Decode(f); errors.As(err, &moment) {
+		return nil, fmt.Errorf("at %s is not a moment such as 2026-10-01T09:00:00Z", moment.Value)
+	} else if err != nil {
 		return nil, errors.New(strings.TrimPrefix(err.Error(), "json: "))
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
@@ -122,17 +137,24 @@ func (f *Fact) check() error {
 	switch {
 	case f.At.IsZero():
 		return errors.New("at is missing")
-	case f.Agent == "":
+	case f.Calls != nil && (f.Queue == "" || f.Agent != ""):
+		return errors.New("calls are of a queue, and of no agent")
+	case f.Calls == nil && f.Agent == "":
 		return errors.New("agent is missing")
 	}
 	kinds := 0
-	for _, there := range []bool{f.Counts != nil, f.Survey != nil, f.Form != nil, f.Training != nil} {
+	for _, there := range []bool{f.Calls != nil, f.Counts != nil, f.Survey != nil, f.Form != nil, f.Training != nil} {
 		if there {
 			kinds++
 		}
 	}
 	if kinds != 1 {
-		return errors.New("it has not one of counts, survey, form and training")
+		return errors.New("it has not one of counts, survey, form, training and calls")
+	}
+	if f.Calls != nil {
+		if _, err := f.Calls.rollup(); err != nil {
+			return err
+		}
 	}
 	for name, n := range f.Counts {
 		if _, known := countOf(name); !known {

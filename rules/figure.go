@@ -15,6 +15,54 @@ type Figure struct {
 	// them and that is known; Means tells so.
 	Means   bool
 	Squares float64
+
+	adjusted bool // Value is
+}
+
+// parts are the sum and the number of cases that a measure which is told by queue is
+// the quotient of.
+func (m *Measure) parts(c *[numCounts]int64) (sum, n int64) {
+	switch m.ID {
+	case "aht":
+		return c[TalkMillis] + c[WrapUpMillis], c[Answered]
+	case "att":
+		return c[TalkMillis] - c[HoldMillis], c[Answered]
+	case "avg_hold":
+		return c[HoldMillis], c[Answered]
+	case "acw":
+		return c[WrapUpMillis], c[Answered]
+	case "answer_rate.agent":
+		return c[Answered], c[Offers]
+	case "answer_rate.agent_net":
+		return c[Answered], c[Offers] - c[Cancelled] - c[CallerGone] - c[UnseenOffers]
+	case "hung_up_first":
+		return c[HungUpFirst], c[Answered]
+	case "transfer_rate":
+		return c[TransferredOut], c[Answered]
+	case "fcr", "repeat_rate":
+		return c[FCRRepeat], c[FCREligible]
+	case "csat":
+		return c[CSATTop], c[Surveys]
+	case "nps":
+		return 100 * (c[NPSPromoters] - c[NPSDetractors]), c[NPSSurveys]
+	case "timeliness":
+		return c[CasesInTime], c[CasesDue]
+	case "training":
+		return c[TrainingsPassed], c[Trainings]
+	}
+	return 0, 0
+}
+
+// luck tells by which model there is luck in a measure, and so whether it is drawn towards
+// the peers' mean: as a share of the cases, as a mean of them, or by neither.
+func (m *Measure) luck() (shares, means bool) {
+	switch {
+	case m.ID == "aht", m.ID == "nps", strings.HasPrefix(m.ID, formPrefix):
+		return false, true
+	case m.ID == "occupancy", m.ID == "training": // of times; all there were, and no sample
+		return false, false
+	}
+	return m.Unit == Ratio && !m.Calls, false
 }
 
 // Of forms a measure; false where there is nothing to form it over.
@@ -23,73 +71,38 @@ func (m *Measure) Of(s *Sums) (Figure, bool) {
 	switch m.ID {
 	case "answered_per_hour":
 		return quotient(c[Answered], float64(c[Answered])*3_600_000, c[LoggedInMillis])
-	case "aht":
-		f, ok := mean(c[TalkMillis]+c[WrapUpMillis], c[Answered])
-		f.Squares = float64(c[HandleSquared]) * 1_000_000
-		return f, ok
-	case "att":
-		return average(c[TalkMillis]-c[HoldMillis], c[Answered])
-	case "avg_hold":
-		return average(c[HoldMillis], c[Answered])
-	case "acw":
-		return average(c[WrapUpMillis], c[Answered])
 	case "occupancy":
 		busy := c[RingingMillis] + c[TalkMillis] + c[WrapUpMillis]
 		return quotient(c[Answered], float64(busy), busy+c[AvailableMillis])
-	case "answer_rate.agent":
-		return share(c[Answered], c[Offers])
-	case "answer_rate.agent_net":
-		return share(c[Answered], c[Offers]-c[Cancelled])
-	case "hung_up_first":
-		return share(c[HungUpFirst], c[Answered])
-	case "transfer_rate":
-		return share(c[TransferredOut], c[Answered])
-	case "fcr":
-		f, ok := share(c[FCRRepeat], c[FCREligible])
+	}
+	if form, is := strings.CutPrefix(m.ID, formPrefix); is {
+		x := s.Forms[form]
+		if x == nil || x.Forms == 0 {
+			return Figure{}, false
+		}
+		// The results are in hundredths of a percent.
+		f := Figure{Value: float64(x.Percent) / float64(x.Forms) / 100, N: x.Forms, Squares: float64(x.Squared) / 10_000}
+		f.Shares, f.Means = m.luck()
+		return f, true
+	}
+	sum, n := m.parts(c)
+	if n <= 0 {
+		return Figure{}, false
+	}
+	f := Figure{Value: float64(sum) / float64(n), N: n}
+	f.Shares, f.Means = m.luck()
+	switch {
+	case m.ID == "aht":
+		f.Squares = float64(c[HandleSquared]) * 1_000_000
+	case m.ID == "nps": // each case is −100, 0 or 100
+		f.Squares = 10_000 * float64(c[NPSPromoters]+c[NPSDetractors])
+	case f.Shares:
+		f.Hits = sum
+	}
+	if m.ID == "fcr" {
 		f.Value, f.Inverse = 1-f.Value, true
-		return f, ok
-	case "repeat_rate":
-		return share(c[FCRRepeat], c[FCREligible])
-	case "csat":
-		return share(c[CSATTop], c[Surveys])
-	case "nps":
-		return quotient(c[NPSSurveys], float64(100*(c[NPSPromoters]-c[NPSDetractors])), c[NPSSurveys])
-	case "timeliness":
-		return share(c[CasesInTime], c[CasesDue])
-	case "training":
-		return share(c[TrainingsPassed], c[Trainings])
 	}
-	x := s.Forms[strings.TrimPrefix(m.ID, formPrefix)]
-	if x == nil || x.Forms == 0 {
-		return Figure{}, false
-	}
-	f, ok := mean(x.Percent, x.Forms)
-	f.Value /= 100 // hundredths of a percent
-	f.Squares = float64(x.Squared) / 10_000
-	return f, ok
-}
-
-// share is hits of n.
-func share(hits, n int64) (Figure, bool) {
-	if n <= 0 {
-		return Figure{}, false
-	}
-	return Figure{Value: float64(hits) / float64(n), N: n, Shares: true, Hits: hits}, true
-}
-
-// mean is of n cases, whose squares are known.
-func mean(sum, n int64) (Figure, bool) {
-	f, ok := average(sum, n)
-	f.Means = ok
-	return f, ok
-}
-
-// average is of n cases, of which only the sum is known.
-func average(sum, n int64) (Figure, bool) {
-	if n <= 0 {
-		return Figure{}, false
-	}
-	return Figure{Value: float64(sum) / float64(n), N: n}, true
+	return f, true
 }
 
 // quotient is of two sums, and over n cases.
@@ -98,4 +111,26 @@ func quotient(n int64, of float64, by int64) (Figure, bool) {
 		return Figure{}, false
 	}
 	return Figure{Value: of / float64(by), N: n}, true
+}
+
+// counts are those that a measure is formed of.
+func (m *Measure) counts() []Count {
+	return map[string][]Count{
+		"answered_per_hour":     {Answered, LoggedInMillis},
+		"aht":                   {Answered, TalkMillis, WrapUpMillis},
+		"att":                   {Answered, TalkMillis, HoldMillis},
+		"avg_hold":              {Answered, HoldMillis},
+		"acw":                   {Answered, WrapUpMillis},
+		"occupancy":             {RingingMillis, TalkMillis, WrapUpMillis, AvailableMillis},
+		"answer_rate.agent":     {Offers, Answered},
+		"answer_rate.agent_net": {Offers, Answered, Cancelled, CallerGone, UnseenOffers},
+		"hung_up_first":         {Answered, HungUpFirst},
+		"transfer_rate":         {Answered, TransferredOut},
+		"fcr":                   {FCREligible, FCRRepeat},
+		"repeat_rate":           {FCREligible, FCRRepeat},
+		"csat":                  {Surveys, CSATTop},
+		"nps":                   {NPSSurveys, NPSPromoters, NPSDetractors},
+		"timeliness":            {CasesDue, CasesInTime},
+		"training":              {Trainings, TrainingsPassed},
+	}[m.ID]
 }

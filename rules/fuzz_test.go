@@ -9,6 +9,9 @@ import (
 // FuzzFactLines: whatever lines stand in a file, each is a fact that can be added up or
 // is told.
 func FuzzFactLines(f *testing.F) {
+	scheme := readScheme(f, manyScheme)
+	f.Add([]byte(`{"at":"2026-10-01T09:00:00Z","agent":"a1","role":"agent","queue":"q","counts":{"answered":-4,"offers":3,"talk_ms":-1,"handle_s2":-9,"logged_in_ms":1,"fcr_eligible":2,"fcr_repeat":5}}` + "\n" +
+		`{"at":"2026-10-01T09:00:00Z","agent":"a2","role":"agent","counts":{"answered":999999999999,"talk_ms":999999999999,"logged_in_ms":1,"fcr_eligible":1,"fcr_repeat":-1}}`))
 	f.Add([]byte(`{"at":"2026-10-01T09:00:00Z","agent":"a1","queue":"q","counts":{"offers":4}}` + "\n" + `{"at":"2026-10-01T09:00:00Z","agent":"a1","form":{"id":"qa","points":1,"of":2,"sections":[{"id":"a","na":true}]}}`))
 	f.Add([]byte("\n{}\r\n{\"at\":null,\"survey\":{\"csat\":3}}"))
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -23,6 +26,19 @@ func FuzzFactLines(f *testing.F) {
 		})
 		if err != nil || n+len(bad) > 1+bytes.Count(text, []byte("\n")) {
 			t.Fatalf("%d facts, %d bad lines, %v", n, len(bad), err)
+		}
+		a := NewAppraisal(scheme, Date{2026, 10, 1}, Date{2026, 11, 1})
+		if _, err := ReadFacts(bytes.NewReader(text), func(x *Fact) error { a.Add(x); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		scores, err := a.Scores() // JSON has no NaN
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range scores.Cards {
+			if c.Score != nil && !(*c.Score >= 0 && *c.Score <= 120) {
+				t.Fatalf("%+v", c)
+			}
 		}
 		if s.Counts[CSATTop] > s.Counts[Surveys] || s.Counts[TrainingsPassed] > s.Counts[Trainings] {
 			t.Fatalf("%+v", s)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"tallyd/rules/document"
+	"tallyd/rules/expression"
 )
 
 // indicator reads one.
@@ -24,7 +25,9 @@ func (r *reader) indicator(at string, f *indicatorFile) Indicator {
 	if !r.Set(at + ".weight") {
 		r.Fault(at, "weight is missing")
 	}
-	out.Curve = r.curve(at, f, unit)
+	if f.KPI == "" || out.Measure.ID != "" { // else nobody knows how its values are written
+		out.Kind, out.Curve = cmp.Or(f.Curve, linearCurve), r.curve(at, f, unit)
+	}
 	for _, name := range slices.Sorted(maps.Keys(f.Minimum)) {
 		in := at + ".minimum." + name
 		if !slices.Contains(volumes(), name) {
@@ -40,6 +43,8 @@ func (r *reader) indicator(at string, f *indicatorFile) Indicator {
 		r.Fault(at+".adjust", "adjust %q is neither mix nor none", f.Adjust)
 	case f.Expr != "":
 		r.Fault(at+".adjust", "an expression cannot be adjusted for the mix of queues and hours")
+	case r.team:
+		r.Fault(at+".adjust", "a role that is of teams is not adjusted for the mix of queues and hours")
 	case out.Measure.ID != "" && !out.Measure.ByQueue:
 		// What has no queue has no mix; the format's own example asks for it.
 		r.warn(at+".adjust", "%s is not told by queue: there is nothing to adjust", out.Measure.ID)
@@ -64,7 +69,10 @@ func (r *reader) figure(at string, f *indicatorFile, out *Indicator) Unit {
 		if f.Unit != "" {
 			r.Fault(at+".unit", "unit is for expressions: %s has its own", f.KPI)
 		}
-		out.Measure = m
+		if (f.KPI == teamScore || m.Calls) && !r.team {
+			r.Fault(at+".kpi", "kpi %q is of roles that are of teams: of: team", f.KPI)
+		}
+		out.Measure, out.Unit = m, m.Unit
 		return m.Unit
 	}
 	units := map[string]Unit{"": Ratio, "ratio": Ratio, "number": Number, "ms": Millis, "percent": Percent}
@@ -72,20 +80,22 @@ func (r *reader) figure(at string, f *indicatorFile, out *Indicator) Unit {
 	if !known {
 		r.Fault(at+".unit", "unit %q is none of ratio, number, ms, percent", f.Unit)
 	}
+	out.Unit = u
+	out.expr = r.expression(at+".expr", f.Expr, expression.Number)
 	return u
 }
 
 // curve reads the curve, with the keys that it needs and no others.
 func (r *reader) curve(at string, f *indicatorFile, u Unit) Curve {
-	kind := cmp.Or(f.Curve, "linear")
-	needs := map[string][]string{"linear": {"floor", "target"}, "band": {"band", "falls_to_floor_in"}, "steps": {"steps"}, "zones": {"zones"}}
+	kind := cmp.Or(f.Curve, linearCurve)
+	needs := map[string][]string{linearCurve: {"floor", "target"}, bandCurve: {"band", "falls_to_floor_in"}, stepsCurve: {"steps"}, zonesCurve: {"zones"}}
 	if needs[kind] == nil {
 		r.Fault(at+".curve", "curve %q is none of linear, band, steps, zones", kind)
 		return nil
 	}
 	for _, key := range []string{"floor", "target", "stretch", "band", "falls_to_floor_in", "steps", "zones"} {
 		there := r.Set(at + "." + key)
-		switch mine := slices.Contains(needs[kind], key) || kind == "linear" && key == "stretch"; {
+		switch mine := slices.Contains(needs[kind], key) || kind == linearCurve && key == "stretch"; {
 		case there && !mine:
 			r.Fault(at+"."+key, "a curve %s has no %s", kind, key)
 		case !there && slices.Contains(needs[kind], key):
@@ -93,11 +103,11 @@ func (r *reader) curve(at string, f *indicatorFile, u Unit) Curve {
 		}
 	}
 	switch kind {
-	case "band":
+	case bandCurve:
 		return r.band(at, f, u)
-	case "steps":
+	case stepsCurve:
 		return r.steps(at, f.Steps, u)
-	case "zones":
+	case zonesCurve:
 		return r.zones(at, f.Zones, u)
 	}
 	return r.linear(at, f, u)
@@ -232,7 +242,9 @@ func (r *reader) gates(at string, f []gateFile) (out []Gate) {
 	for i := range f {
 		in := fmt.Sprintf("%s.gates.%d", at, i)
 		g := Gate{When: f[i].When, Because: f[i].Because}
-		r.needed(in+".when", g.When)
+		if r.needed(in+".when", g.When) {
+			g.when = r.expression(in+".when", g.When, expression.Condition)
+		}
 		r.needed(in+".because", g.Because)
 		if r.number(in+".cap", f[i].Cap, Number, &g.Cap) {
 			r.worth(in+".cap", g.Cap)
@@ -240,6 +252,15 @@ func (r *reader) gates(at string, f []gateFile) (out []Gate) {
 		out = append(out, g)
 	}
 	return out
+}
+
+// expression compiles one; nil after a fault.
+func (r *reader) expression(path, text string, compile func(string, []expression.Variable) (*expression.Expression, []error)) *expression.Expression {
+	e, errs := compile(text, variables(r.team, text))
+	for _, err := range errs {
+		r.Fault(path, "%s %v", document.Label(path), err)
+	}
+	return e
 }
 
 // warn notes what is unsound.

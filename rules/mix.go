@@ -15,24 +15,23 @@ import "math"
 // How much the latter two differ is estimated too (expectation and maximisation).
 // Sweeps go over all one after the other, a fixed number of times.
 
-// Cell is what an agent has of a queue in one hour of the week.
+// Cell is what an agent has of a queue in one part of the week.
 type Cell struct {
 	Agent int // from 0
 	Queue int // from 0
-	Hour  int // of the week: 0 is Monday's first, 167 Sunday's last
+	Part  int // of the week, from 0
 	N     int64
 	Sum   float64 // of the cases
 }
 
 const (
-	hoursOfWeek = 7 * 24
 	// partsOfWeek: hours are pooled into two-hour parts of working days and of
 	// weekends; an agent sees few of 168.
 	partsOfWeek = 2 * 12
 	mixSweeps   = 80
 )
 
-// partOfWeek is the part that an hour is in.
+// partOfWeek is the part that an hour of the week is in.
 func partOfWeek(hour int) int {
 	day, of := hour/24, hour%24
 	part := of / 2
@@ -83,8 +82,8 @@ func AdjustMix(cells []Cell, agents int, caseVariance float64) []float64 {
 	kinds := []*effects{
 		own,
 		newEffects(cells, queues, func(c *Cell) int { return c.Queue }, 0),
-		newEffects(cells, partsOfWeek, func(c *Cell) int { return partOfWeek(c.Hour) }, 0),
-		newEffects(cells, queues*partsOfWeek, func(c *Cell) int { return c.Queue*partsOfWeek + partOfWeek(c.Hour) }, start/4),
+		newEffects(cells, partsOfWeek, func(c *Cell) int { return c.Part }, 0),
+		newEffects(cells, queues*partsOfWeek, func(c *Cell) int { return c.Queue*partsOfWeek + c.Part }, start/4),
 	}
 	left := make([]float64, len(cells)) // Σ of what is not explained, of a cell
 	for i := range cells {

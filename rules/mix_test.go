@@ -77,10 +77,11 @@ func simulate(r *rand.Rand, agents int) *simulated {
 				hour = 24*r.IntN(7) + r.IntN(6)
 				p -= 0.08
 			}
-			c := at[[2]int{q, hour}]
+			part := partOfWeek(hour)
+			c := at[[2]int{q, part}]
 			if c == nil {
-				c = &Cell{Agent: a, Queue: q, Hour: hour}
-				at[[2]int{q, hour}] = c
+				c = &Cell{Agent: a, Queue: q, Part: part}
+				at[[2]int{q, part}] = c
 			}
 			c.N++
 			o.N++
@@ -90,14 +91,14 @@ func simulate(r *rand.Rand, agents int) *simulated {
 			}
 		}
 		for q := range queues {
-			for hour := range hoursOfWeek {
-				if c := at[[2]int{q, hour}]; c != nil {
+			for part := range partsOfWeek {
+				if c := at[[2]int{q, part}]; c != nil {
 					s.cells = append(s.cells, *c)
 				}
 			}
 		}
 		s.peers = append(s.peers, o)
-		hits, calls = hits+float64(o.Hits), calls+float64(o.N)
+		hits, calls = hits+o.Hits, calls+float64(o.N)
 	}
 	mean := hits / calls
 	s.caseVariance = mean * (1 - mean)
@@ -115,7 +116,7 @@ func TestMixFindsSkill(t *testing.T) {
 		var averages, adjusted []float64
 		peers := slices.Clone(s.peers)
 		for i, v := range AdjustMix(s.cells, len(s.skill), s.caseVariance) {
-			averages = append(averages, float64(s.peers[i].Hits)/float64(s.peers[i].N))
+			averages = append(averages, s.peers[i].Hits/float64(s.peers[i].N))
 			peers[i].Mean = v
 			peers[i].About = s.caseVariance * float64(peers[i].N-1)
 		}

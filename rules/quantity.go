@@ -84,6 +84,9 @@ func (w *Weight) UnmarshalText(b []byte) error {
 	return nil
 }
 
+// share is the weight from 0 to 1.
+func (w Weight) share() float64 { return float64(w) / float64(fullWeight) }
+
 func (w Weight) String() string {
 	s := strconv.Itoa(int(w / 100))
 	if part := w % 100; part != 0 {

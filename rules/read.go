@@ -20,6 +20,7 @@ type reader struct {
 	*document.Decoder
 	warnings document.Faults
 	scheme   *Scheme
+	team     bool // what is read is of a role that is of teams
 }
 
 // maxScheme bounds a scheme's file.
@@ -196,6 +197,7 @@ func (r *reader) role(name string, f map[string]roleFile, above []string) Role {
 			}
 		}
 	}
+	r.team = out.Team
 	for i, id := range x.Without {
 		n := len(out.Indicators)
 		if out.Indicators = slices.DeleteFunc(out.Indicators, func(o Indicator) bool { return o.ID == id }); len(out.Indicators) == n {
@@ -227,6 +229,17 @@ func (r *reader) role(name string, f map[string]roleFile, above []string) Role {
 // weights reads the seasons, and holds all weights together.
 func (r *reader) weights(at string, role *Role, f []seasonFile) {
 	r.full(at+".indicators", role, nil)
+	// A season of the same dates replaces the one that the role has of another.
+	role.Seasons = slices.DeleteFunc(role.Seasons, func(o Season) bool {
+		return slices.ContainsFunc(f, func(x seasonFile) bool { return x.From == o.From && x.To == o.To })
+	})
+	for i := range role.Seasons {
+		// No fault: schemes that were sealed by may be so, and shares of another sum are
+		// shares all the same.
+		if s := &role.Seasons[i]; role.sum(s) != fullWeight {
+			r.warn(at+".like", "the weights from %s to %s that the role has of another add up to %s, not 100%%: say here what they are then", s.From, s.To, role.sum(s))
+		}
+	}
 	for i := range f {
 		in := fmt.Sprintf("%s.weights.%d", at, i)
 		x := Season{From: f[i].From, To: f[i].To, Because: f[i].Because, Weights: f[i].Set}
@@ -259,16 +272,7 @@ func (r *reader) weights(at string, role *Role, f []seasonFile) {
 
 // full holds weights against 100 %.
 func (r *reader) full(at string, role *Role, s *Season) {
-	sum := Weight(0)
-	for i := range role.Indicators {
-		w := role.Indicators[i].Weight
-		if s != nil {
-			if set, there := s.Weights[role.Indicators[i].ID]; there {
-				w = set
-			}
-		}
-		sum += w
-	}
+	sum := role.sum(s)
 	if sum == fullWeight || len(role.Indicators) == 0 {
 		return
 	}

@@ -69,6 +69,17 @@ func TestBadSchemes(t *testing.T) {
 		{"{A: 90, B: 0}", "{A: many, B: 0}", `s.yaml:5: A "many" is not a number, such as 8`},
 		{"  agent:", "  Team Lead:", `s.yaml:7: role "Team Lead" is no id: a letter, then letters, digits and _`},
 		{"id: volume, ", "", `s.yaml:9: id is missing`},
+		{"kpi: answered_per_hour, dimension: output, floor: 3, target: 8, stretch: 11", `expr: "answered / hours", unit: number, dimension: output, floor: 3, target: 8`,
+			`s.yaml:9: expr "answered / hours", at character 12: undeclared reference to 'hours'`},
+		{"kpi: answered_per_hour, dimension: output, floor: 3, target: 8, stretch: 11", `expr: "answered > 1", unit: number, dimension: output, floor: 3, target: 8`,
+			`s.yaml:9: expr "answered > 1" comes to a bool, not to a double`},
+		{"kpi: answered_per_hour, dimension: output, floor: 3, target: 8, stretch: 11", `expr: "answered +", unit: number, dimension: output, floor: 3, target: 8`,
+			`s.yaml:9: expr "answered +", at character 11: Syntax error`},
+		{"kpi: answered_per_hour", "kpi: team.score", `s.yaml:9: kpi "team.score" is of roles that are of teams: of: team`},
+		{"kpi: answered_per_hour", "kpi: service_level", `s.yaml:9: kpi "service_level" is of roles that are of teams: of: team`},
+		{"form.qa.critical_failed > 0", "form.qa.critical_failed", `s.yaml:14: when "form.qa.critical_failed" comes to a double, not to a bool`},
+		{"form.qa.critical_failed > 0", "team.score > 3", `s.yaml:14: when "team.score > 3", at character 1: undeclared reference to 'team'`},
+		{"  agent:\n", "  agent:\n    of: team\n", `s.yaml:11: a role that is of teams is not adjusted`},
 		{"id: aht, kpi", "id: volume, kpi", `s.yaml:10: indicator "volume" is there twice`},
 		{"kpi: answered_per_hour", "kpi: calls", `s.yaml:9: kpi "calls" is none of answered_per_hour, aht,`},
 		{"kpi: answered_per_hour", "kpi: answered_per_hour, expr: '1.0'", `s.yaml:9: kpi and expr are both there`},
@@ -150,6 +161,9 @@ func TestUnsoundSchemes(t *testing.T) {
 		{"weight: 40%, minimum: {answered: 40}", "weight: 40%, minimum: {answered: 40}, adjust: mix", "answered_per_hour is not told by queue: there is nothing to adjust"},
 		{"kpi: avg_hold, dimension: service, curve: zones, zones: [{at: 10s, points: 100}, {at: 60s, points: 0}]", "kpi: avg_hold, dimension: service, floor: 10s, target: 60s", `avg_hold is better lower, and floor "10s" to target "60s" goes the other way`},
 		{"kpi: avg_hold, dimension: service, curve: zones, zones: [{at: 10s, points: 100}, {at: 60s, points: 0}]", "kpi: fcr, dimension: service, floor: 50%, target: 120%", "fcr cannot be beyond 0 to 100 %: a mark out of reach"},
+		{"  agent:\n", "  other:\n    like: agent\n    indicators:\n      - {id: volume, kpi: answered_per_hour, dimension: output, floor: 3, target: 8, weight: 30%, minimum: {answered: 40}}\n" +
+			"      - {id: csat, kpi: csat, dimension: soft, floor: 3%, target: 8%, weight: 40%, minimum: {surveys: 40}}\n  agent:\n",
+			"the weights from 2026-11-01 to 2026-11-15 that the role has of another add up to 110%, not 100%"},
 		{"  agent:\n", "  other:\n    like: agent\n  agent:\n", "roles other and agent have the same indicators with the same weights"},
 	} {
 		text := strings.Replace(soundScheme, x.old, x.new, 1)

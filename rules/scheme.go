@@ -1,7 +1,10 @@
 package rules
 
 import (
+	"slices"
 	"time"
+
+	"tallyd/rules/expression"
 )
 
 // Scheme says how people are appraised. It is what its bytes say: whoever changes a
@@ -33,8 +36,8 @@ const (
 
 // Grade is a name for scores from From on.
 type Grade struct {
-	Name string
-	From float64
+	Name string  `json:"name"`
+	From float64 `json:"from"`
 }
 
 // Role is how those with a role of the roster are appraised.
@@ -51,11 +54,15 @@ type Indicator struct {
 	ID        string
 	Measure   Measure // of KPI; the zero value where it has an expression
 	Expr      string  // CEL
+	Unit      Unit
 	Dimension string
+	Kind      string // of the curve: linear, band, steps or zones
 	Curve     Curve
 	Weight    Weight
 	Minimum   []Minimum // what it must be formed over to count
 	Mix       bool      // adjusted for queue and hour of the week
+
+	expr *expression.Expression // of Expr
 }
 
 // Minimum is a count that must be reached.
@@ -66,9 +73,11 @@ type Minimum struct {
 
 // Gate caps a score where a condition holds.
 type Gate struct {
-	When    string // CEL
-	Cap     float64
-	Because string
+	When    string  `json:"when"` // CEL
+	Cap     float64 `json:"cap"`
+	Because string  `json:"because"`
+
+	when *expression.Expression // of When
 }
 
 // Season replaces weights from a day to another, both inclusive.
@@ -95,17 +104,47 @@ func dimensions() []string {
 // WeightsOn are the role's weights on a day, by indicator.
 func (r *Role) WeightsOn(day Date) map[string]Weight {
 	out := make(map[string]Weight, len(r.Indicators))
+	s := r.season(day)
 	for i := range r.Indicators {
-		out[r.Indicators[i].ID] = r.Indicators[i].Weight
-	}
-	for i := range r.Seasons {
-		s := &r.Seasons[i]
-		if day.Before(s.From) || s.To.Before(day) {
-			continue
-		}
-		for id, w := range s.Weights {
-			out[id] = w
-		}
+		out[r.Indicators[i].ID] = r.Indicators[i].weightIn(s)
 	}
 	return out
+}
+
+// season is the one that a day is in, nil for none.
+func (r *Role) season(day Date) *Season {
+	i := slices.IndexFunc(r.Seasons, func(s Season) bool { return !day.Before(s.From) && !s.To.Before(day) })
+	if i < 0 {
+		return nil
+	}
+	return &r.Seasons[i]
+}
+
+// sum is what the weights add up to in a season, or outside of all.
+func (r *Role) sum(s *Season) (sum Weight) {
+	for i := range r.Indicators {
+		sum += r.Indicators[i].weightIn(s)
+	}
+	return sum
+}
+
+// weightIn is the indicator's weight in a season, or outside of all.
+func (x *Indicator) weightIn(s *Season) Weight {
+	if s != nil {
+		if w, set := s.Weights[x.ID]; set {
+			return w
+		}
+	}
+	return x.Weight
+}
+
+// PeriodOf is what the scheme governs at a time that holds a day: its month or quarter;
+// the month where any period will do.
+func (s *Scheme) PeriodOf(day Date) SpanOfDays {
+	months := time.Month(1)
+	if s.Period == Quarter {
+		months = 3
+	}
+	first := day.Month - (day.Month-1)%months
+	return SpanOfDays{Date{day.Year, first, 1}, DateOf(time.Date(day.Year, first+months, 1, 0, 0, 0, 0, time.UTC), time.UTC)}
 }

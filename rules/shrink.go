@@ -29,7 +29,7 @@ const (
 // the sum of squares about it.
 type Observed struct {
 	N     int64
-	Hits  int64   // of a share
+	Hits  float64 // of a share
 	Mean  float64 // of a mean, and
 	About float64 // Σ (case − mean)²
 }
@@ -39,7 +39,7 @@ func ShrinkShares(peers []Observed) []Shrunk {
 	var hits, n, squares, counted float64
 	for _, o := range peers {
 		if o.N > 0 {
-			hits += float64(o.Hits)
+			hits += o.Hits
 			n += float64(o.N)
 			squares += mul(float64(o.N), float64(o.N))
 			counted++
@@ -57,7 +57,7 @@ func ShrinkShares(peers []Observed) []Shrunk {
 	between := 0.0
 	for _, o := range peers {
 		if o.N > 0 {
-			off := float64(o.Hits)/float64(o.N) - mean
+			off := o.Hits/float64(o.N) - mean
 			between += mul(float64(o.N), mul(off, off))
 		}
 	}
@@ -71,11 +71,11 @@ func ShrinkShares(peers []Observed) []Shrunk {
 	prior := 1/alike - 1
 	doubt := newDoubt(counted, n, squares, mul(spread, alike), mul(spread, 1-alike))
 	for i, o := range peers {
-		a, b := float64(o.Hits)+mul(mean, prior), float64(o.N-o.Hits)+mul(1-mean, prior)
+		a, b := o.Hits+mul(mean, prior), float64(o.N)-o.Hits+mul(1-mean, prior)
 		value := a / (a + b)
 		off := 0.0
 		if o.N > 0 {
-			off = float64(o.Hits)/float64(o.N) - mean
+			off = o.Hits/float64(o.N) - mean
 		}
 		// A beta variable that is as wide as this one and what is not known of the
 		// peers together.

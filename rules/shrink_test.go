@@ -37,7 +37,7 @@ func TestShrinkCovers(t *testing.T) {
 				}
 			}
 			for i, x := range ShrinkShares(peers) {
-				raw := float64(peers[i].Hits) / float64(peers[i].N)
+				raw := peers[i].Hits / float64(peers[i].N)
 				s.raw += (raw - truth[i]) * (raw - truth[i])
 				s.shrunk += (x.Value - truth[i]) * (x.Value - truth[i])
 				if s.all++; truth[i] >= x.Low && truth[i] <= x.High {
@@ -91,8 +91,8 @@ func TestShrinkEdges(t *testing.T) {
 		}
 		for i := range peers {
 			if peers[i].N > 0 {
-				peers[i].Mean = float64(peers[i].Hits) / float64(peers[i].N)
-				peers[i].About = float64(peers[i].Hits) * (1 - peers[i].Mean)
+				peers[i].Mean = peers[i].Hits / float64(peers[i].N)
+				peers[i].About = peers[i].Hits * (1 - peers[i].Mean)
 			}
 		}
 		for i, x := range ShrinkMeans(peers) {

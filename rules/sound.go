@@ -39,5 +39,5 @@ func sameList(a, b *Role) bool {
 // one is one of what a count counts.
 func one(count string) string {
 	return map[string]string{"offers": "offer", "answered": "call", "fcr_eligible": "caller", "surveys": "survey", "nps_surveys": "survey", "forms": "form",
-		"cases_due": "case", "trainings": "course"}[count]
+		"cases_due": "case", "trainings": "course", "members": "member", "offered": "caller"}[count]
 }

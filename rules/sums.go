@@ -3,20 +3,22 @@ package rules
 import (
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 )
 
 // Count numbers what is summed up of facts.
 type Count uint8
 
-// The counts. Those up to CasesInTime are written as counts of lines.
+// The counts. Those up to CasesInTime, and from BadMedia on, are written as counts of
+// lines. The sums of sealed scores know them by their numbers: add at the end.
 const (
 	Offers Count = iota
 	Answered
 	Missed
 	Rejected
 	Cancelled
+	CallerGone   // the agent picked up, but the caller had gone
+	UnseenOffers // nobody saw what became of them
 	TransferredOut
 	Holds
 	HungUpFirst
@@ -43,19 +45,23 @@ const (
 	NPSDetractors // 0 to 6
 	Trainings
 	TrainingsPassed
+	BadMedia        // calls that are in no other count, for their audio was bad
+	BadMediaSurveys // about such calls
 	numCounts
 )
 
-var countNames = [numCounts]string{"offers", "answered", "missed", "rejected", "cancelled", "transferred_out", "holds", "hung_up_first", "short_calls", "logins",
+var countNames = [numCounts]string{"offers", "answered", "missed", "rejected", "cancelled", "caller_gone", "unseen_offers", "transferred_out", "holds", "hung_up_first", "short_calls", "logins",
 	"talk_ms", "hold_ms", "wrapup_ms", "ringing_ms", "available_ms", "paused_ms", "on_other_call_ms", "logged_in_ms", "unobserved_ms", "handle_s2",
-	"fcr_eligible", "fcr_repeat", "cases_due", "cases_in_time", "surveys", "csat_top", "nps_surveys", "nps_promoters", "nps_detractors", "trainings", "trainings_passed"}
+	"fcr_eligible", "fcr_repeat", "cases_due", "cases_in_time", "surveys", "csat_top", "nps_surveys", "nps_promoters", "nps_detractors", "trainings", "trainings_passed",
+	"bad_media", "bad_media_surveys"}
 
 func (c Count) String() string { return countNames[c] }
 
 // countOf finds the count that a line's name means.
 func countOf(name string) (Count, bool) {
-	i := slices.Index(countNames[:CasesInTime+1], name)
-	return Count(i), i >= 0
+	i := slices.Index(countNames[:], name)
+	c := Count(i)
+	return c, i >= 0 && (c <= CasesInTime || c >= BadMedia)
 }
 
 // Sums are facts added up. They are whole numbers, so that the order of facts does
@@ -143,8 +149,8 @@ func (s *Sums) Merge(o *Sums) {
 	}
 }
 
-// volume is a count that a minimum can be asked of; forms are those of the measure,
-// if it is of a form, else all.
+// volume is a count of these sums that a minimum can be asked of; forms are those of the
+// measure, if it is of a form, else all.
 func (s *Sums) volume(name, measure string) int64 {
 	switch name {
 	case "forms":
@@ -155,18 +161,6 @@ func (s *Sums) volume(name, measure string) int64 {
 			}
 		}
 		return n
-	case "surveys":
-		return s.Counts[Surveys]
-	case "nps_surveys":
-		return s.Counts[NPSSurveys]
-	case "trainings":
-		return s.Counts[Trainings]
 	}
-	c, _ := countOf(name) // schemes are checked
-	return s.Counts[c]
-}
-
-// count is a number of what a count counts, in words.
-func count(n int64, of string) string {
-	return strings.TrimSpace(strconv.FormatInt(n, 10) + " " + of)
+	return s.Counts[slices.Index(countNames[:], name)] // schemes are checked
 }
