@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -176,4 +177,44 @@ func TestMidCall(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestChannelsListedTwice: a channel that was listed twice, as it was and as it is, is
+// one.
+func TestChannelsListedTwice(t *testing.T) {
+	ari := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `[{"id":"a","dialplan":{"app_name":"Set"}},{"id":"b","dialplan":{"app_name":"Dial"}},{"id":"a","dialplan":{"app_name":"Goto"}}]`)
+	}))
+	defer ari.Close()
+	list, err := newREST(&Config{ARI: ari.URL, CommandTimeout: time.Second}).channels(t.Context())
+	if err != nil || len(list) != 2 || list[0].id != "a" || list[0].app != "Goto" || list[1].id != "b" {
+		t.Errorf("%+v, %v", list, err)
+	}
+}
+
+// TestSnapshotHarmless: a channel goes from application to application as fast as it
+// can, while snapshots are asked for. To have CHANNEL(appname) evaluated then crashed
+// Asterisk within a second.
+func TestSnapshotHarmless(t *testing.T) {
+	for _, version := range lab.Versions {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			opt := variants[version]
+			opt.Sections = map[string]string{"extensions.conf": "[from-trunk](+)\nexten => 6099,1,Answer()\n same => n(again),Set(x=1)\n same => n,Goto(again)\n"}
+			s := newStageWith(t, version, opt)
+			s.call("7000001", "6099")
+			r := newREST(&Config{ARI: s.ARI(), Username: lab.ARIUser, Password: lab.ARIPassword, CommandTimeout: 10 * time.Second})
+			seen := map[string]bool{}
+			for begun, n := time.Now(), 0; n < 500 || !seen["Set"] && time.Since(begun) < 10*time.Second; n++ {
+				channels, err := r.channels(s.ctx)
+				if err != nil || len(channels) != 1 {
+					t.Fatalf("%+v, %v", channels, err)
+				}
+				seen[channels[0].app] = true
+			}
+			if !seen["Set"] {
+				t.Errorf("the channel ran %v", seen)
+			}
+		})
+	}
 }

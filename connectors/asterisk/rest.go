@@ -2,6 +2,7 @@ package asterisk
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,14 +21,16 @@ import (
 // allows; there is one request at a time, so that a switch that does not answer
 // holds one goroutine and not many.
 type rest struct {
-	client *native.Client
-	limit  time.Duration
-	turn   chan struct{}
+	client                   *native.Client
+	base, username, password string
+	limit                    time.Duration
+	turn                     chan struct{}
 }
 
 func newREST(cfg *Config) *rest {
-	return &rest{client: native.New(&native.Options{Application: "tallyd", URL: strings.TrimSuffix(cfg.ARI, "/"), Username: cfg.Username, Password: cfg.Password}),
-		limit: cfg.CommandTimeout, turn: make(chan struct{}, 1)}
+	base := strings.TrimSuffix(cfg.ARI, "/")
+	return &rest{client: native.New(&native.Options{Application: "tallyd", URL: base, Username: cfg.Username, Password: cfg.Password}),
+		base: base, username: cfg.Username, password: cfg.Password, limit: cfg.CommandTimeout, turn: make(chan struct{}, 1)}
 }
 
 // ask runs one request.
@@ -137,45 +140,67 @@ func (c *restChannel) queue() string {
 // maxAsked bounds how many channels and bridges a snapshot asks for.
 const maxAsked = 20_000
 
-// channels are those that exist. What ended while they were asked for is left out.
+// channels are those that exist, each as it was when it last changed. ari/v5 does not
+// read which application a channel runs, and asks once more for each. To have the
+// switch evaluate CHANNEL(appname) would be worse: Asterisk 16 and 22 crash where the
+// channel goes on to its next application in that moment.
 func (r *rest) channels(ctx context.Context) ([]restChannel, error) {
-	keys, err := ask(ctx, r, func() ([]*ari.Key, error) { return r.client.Channel().List(nil) })
-	if err != nil {
+	var list []struct {
+		ID, Name, State string
+		Caller          struct{ Number string }
+		Dialplan        struct {
+			App  string `json:"app_name"`
+			Data string `json:"app_data"`
+		}
+	}
+	if err := r.get(ctx, "/channels", &list); err != nil {
 		return nil, err
 	}
 	var out []restChannel
-	for _, k := range keys[:min(len(keys), maxAsked)] {
-		k := ari.NewKey(ari.ChannelKey, url.PathEscape(k.ID))
-		d, err := ask(ctx, r, func() (*ari.ChannelData, error) { return r.client.Channel().Data(k) })
-		if gone(err) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		c := restChannel{id: d.ID, name: d.Name, state: d.State}
-		if d.Caller != nil {
-			c.number = d.Caller.Number
-		}
-		// ari/v5 does not read which application a channel runs; the switch
-		// evaluates that on any channel.
-		if c.app, err = r.variable(ctx, d.ID, "CHANNEL(appname)"); err == nil && c.app == "Queue" {
-			if c.data, err = r.variable(ctx, d.ID, "CHANNEL(appdata)"); err == nil {
-				c.member, err = r.variable(ctx, d.ID, "MEMBERINTERFACE")
-				if gone(err) {
-					err = nil // it is not set
-				}
+	at := map[string]int{}
+	for _, d := range list[:min(len(list), maxAsked)] {
+		c := restChannel{id: d.ID, name: d.Name, state: d.State, number: d.Caller.Number, app: d.Dialplan.App, data: d.Dialplan.Data}
+		if c.app == "Queue" {
+			var err error
+			if c.member, err = r.variable(ctx, d.ID, "MEMBERINTERFACE"); err != nil && !gone(err) { // gone: it is not set, or the channel is
+				return nil, err
 			}
 		}
-		if gone(err) {
+		// A channel that changes while Asterisk lists them can be listed twice.
+		if i, twice := at[c.id]; twice {
+			out[i] = c
 			continue
 		}
-		if err != nil {
-			return nil, err
-		}
+		at[c.id] = len(out)
 		out = append(out, c)
 	}
 	return out, nil
+}
+
+// maxAnswer bounds an answer in bytes: a channel takes some 700.
+const maxAnswer = 64 << 20
+
+// get asks without the library.
+func (r *rest) get(ctx context.Context, path string, to any) error {
+	_, err := ask(ctx, r, func() (struct{}, error) { return struct{}{}, r.fetch(ctx, path, to) })
+	return err
+}
+
+func (r *rest) fetch(ctx context.Context, path string, to any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.base+path, nil)
+	if err != nil {
+		return err
+	}
+	req.SetBasicAuth(r.username, r.password)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return refused(res, nil)
+	}
+	return json.NewDecoder(io.LimitReader(res.Body, maxAnswer)).Decode(to)
 }
 
 // variable evaluates a variable or function on a channel.

@@ -191,6 +191,9 @@ func (t *Translator) varset(c *channel, e *arievent.Event, at metrics.Millis) {
 			s.winner.member.name = string(e.Value)
 		}
 		return
+	case arievent.AudioQuality:
+		t.legMedia(c, e.Value, at)
+		return
 	case arievent.AddMemberStatus, arievent.RemoveMemberStatus, arievent.PauseStatus, arievent.UnpauseStatus:
 		t.granted(c, e, at)
 		return

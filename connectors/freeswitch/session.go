@@ -297,6 +297,8 @@ func (s *session) askNext() error {
 	}
 	if s.snap.at == 0 {
 		s.snap.at = metrics.MillisOf(time.Now())
+	} else {
+		s.snap.at = s.translator.clock.Asked(s.snap.at, s.heard)
 	}
 	h := s.Health()
 	h.Error = ""

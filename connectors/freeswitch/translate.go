@@ -23,9 +23,10 @@ type Translator struct {
 	last   metrics.Millis
 	lost   bool // nothing is seen since last
 
-	clock *source.Clock // watches the switch's clock; nil where events come at another pace
-	read  time.Time     // when the event was read
-	step  time.Duration // by which the clock was set, for whoever looks
+	clock *source.Clock  // watches the switch's clock; nil where events come at another pace
+	read  time.Time      // when the event was read
+	step  time.Duration  // by which the clock was set, for whoever looks
+	stamp metrics.Millis // of the event, as the switch wrote it
 
 	// QueuesLoaded is set when mod_callcenter was loaded: agents added at run
 	// time come back without an event, so only a snapshot shows them.
@@ -154,6 +155,7 @@ func (t *Translator) translate(k kind, offset int64) {
 		return
 	}
 	at := metrics.Millis(micros / 1000)
+	t.stamp = at
 	if t.clock != nil {
 		var step time.Duration
 		if at, step = t.clock.Take(at, t.read); step != 0 {

@@ -51,10 +51,13 @@ func (t *Translator) channel(k kind) {
 	case channelUnhold:
 		t.emit(metrics.LegResumed)
 	case channelHangup:
+		// When it was hung up is by the switch's clock, which may just have been set: what
+		// counts is how long before the event that was.
 		if h := t.millis(eventsocket.KeyCallerChannelHangupTime); h > 0 {
-			out.At = h
+			out.At -= t.stamp - h
 		}
 		t.forgetEntry(out.Leg)
+		t.legMedia()
 		t.legEnd()
 		t.emit(metrics.LegEnded)
 	}

@@ -5,19 +5,33 @@ package schema
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"tallyd/connectors/api"
+	"tallyd/rules"
 )
 
 // Registry gathers schemas that refer to each other under a prefix, such as
 // "#/components/schemas/".
 func Registry(prefix string) huma.Registry {
-	r := huma.NewMapRegistry(prefix, huma.DefaultSchemaNamer)
+	r := huma.NewMapRegistry(prefix, name)
 	r.RegisterTypeAlias(reflect.TypeFor[api.Moment](), reflect.TypeFor[moment]())
 	return r
+}
+
+// name tells what is exported for scoring from what was told: a fact, and its parts.
+func name(t reflect.Type, hint string) string {
+	n := huma.DefaultSchemaNamer(t, hint)
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	if factPackage := reflect.TypeFor[rules.Fact]().PkgPath(); t.PkgPath() == factPackage && slices.Contains([]string{"Fact", "Survey", "Form", "Section", "Training"}, t.Name()) {
+		return "Exported" + n
+	}
+	return n
 }
 
 // moment is what api.Moment is written as.

@@ -97,6 +97,16 @@ func (c *Clock) Bound(stamp metrics.Millis, read time.Time) metrics.Millis {
 	return stamp
 }
 
+// Asked is the moment that an answer's stamp counts at: the switch was asked for it
+// between its events. Where none was read yet, its clock is watched from here on.
+func (c *Clock) Asked(stamp metrics.Millis, read time.Time) metrics.Millis {
+	if c.origin.IsZero() {
+		at, _ := c.Take(stamp, read)
+		return at
+	}
+	return c.Bound(stamp, read)
+}
+
 // Off is how far the switch's clock is ahead of this machine's, as of the latest
 // event that came without delay, in whole seconds.
 func (c *Clock) Off() time.Duration {

@@ -26,8 +26,8 @@ const (
 	Dial
 )
 
-// Variable is a channel variable that app_queue sets, or a dialplan
-// application that changes who serves a queue.
+// Variable is a channel variable that app_queue sets, a dialplan application that
+// changes who serves a queue, or the channel driver.
 type Variable uint8
 
 const (
@@ -44,6 +44,7 @@ const (
 	QueueWait
 	RemoveMemberStatus
 	UnpauseStatus
+	AudioQuality // of a channel that is hung up
 )
 
 // Channel is what an event says of a channel.
@@ -217,6 +218,8 @@ func variableOf(name []byte) Variable {
 		return PauseStatus
 	case "UPQMSTATUS":
 		return UnpauseStatus
+	case "RTPAUDIOQOS":
+		return AudioQuality
 	}
 	return OtherVariable
 }

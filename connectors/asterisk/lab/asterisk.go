@@ -6,6 +6,8 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -121,29 +123,30 @@ func Start(ctx context.Context, version string, opt Options) (*Asterisk, error) 
 	return a, a.run(ctx)
 }
 
-// ports finds free ones: two of TCP, two of UDP, and a range of RTP.
+// ports finds free ones: two of TCP, two of UDP, and a range of RTP. They are
+// below those that the system gives out by itself: nobody takes one meanwhile,
+// nor while a killed Asterisk is down.
 func (a *Asterisk) ports() error {
-	var held []interface{ Close() error }
-	defer func() {
-		for _, l := range held {
-			l.Close()
+	const first, last = 30_200, 32_700
+	try := func(p int, udp bool) (io.Closer, error) {
+		at := fmt.Sprintf("127.0.0.1:%d", p)
+		if udp {
+			return net.ListenPacket("udp", at)
 		}
-	}()
-	for _, p := range []*int{&a.HTTP, &a.AMI} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return err
-		}
-		held = append(held, l)
-		*p = l.Addr().(*net.TCPAddr).Port
+		return net.Listen("tcp", at)
 	}
-	for _, p := range []*int{&a.SIP, &a.Phones} {
-		l, err := net.ListenPacket("udp", "127.0.0.1:0")
-		if err != nil {
-			return err
+	for i, p := range []*int{&a.HTTP, &a.AMI, &a.SIP, &a.Phones} {
+		for tries := 0; ; tries++ {
+			*p = first + rand.IntN(last-first)
+			l, err := try(*p, i > 1)
+			if err == nil {
+				defer l.Close()
+				break
+			}
+			if tries == 100 {
+				return err
+			}
 		}
-		held = append(held, l)
-		*p = l.LocalAddr().(*net.UDPAddr).Port
 	}
 	// Asterisk tries the next port where one is taken, so ranges may touch.
 	a.rtpFirst = 10_000 + (a.HTTP%80)*250

@@ -34,7 +34,12 @@ func newMedia() (*media, error) {
 func (m *media) close() { m.conn.Close() }
 
 // Hum sends sound until the call ends: RTP, PCMU, 20 ms a packet.
-func (c *Call) Hum() {
+func (c *Call) Hum() { c.hum(0) }
+
+// Stutter hums, and loses one packet in so many.
+func (c *Call) Stutter(oneIn uint16) { c.hum(oneIn) }
+
+func (c *Call) hum(losing uint16) {
 	go func() {
 		b := make([]byte, 12+160)
 		b[0] = 0x80
@@ -47,7 +52,7 @@ func (c *Call) Hum() {
 		for n := uint16(0); ; n++ {
 			binary.BigEndian.PutUint16(b[2:], n)
 			binary.BigEndian.PutUint32(b[4:], uint32(n)*160)
-			if to := c.target.Load(); to != nil {
+			if to := c.target.Load(); to != nil && (losing == 0 || n%losing != 0) {
 				if _, err := c.x.media.conn.WriteTo(b, to); err != nil {
 					return
 				}

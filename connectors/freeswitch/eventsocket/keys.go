@@ -53,6 +53,7 @@ const (
 	KeyVarCurrentApplication
 	KeyVarOriginateDisposition
 	KeyVarRTPAudioInMOS
+	KeyVarRTPAudioInPackets
 	KeyCCAction
 	KeyCCQueue
 	KeyCCAgent
@@ -149,6 +150,7 @@ var keyNames = [numScanned]string{
 	KeyVarCurrentApplication:     "variable_current_application",
 	KeyVarOriginateDisposition:   "variable_originate_disposition",
 	KeyVarRTPAudioInMOS:          "variable_rtp_audio_in_mos",
+	KeyVarRTPAudioInPackets:      "variable_rtp_audio_in_packet_count",
 	KeyCCAction:                  "CC-Action",
 	KeyCCQueue:                   "CC-Queue",
 	KeyCCAgent:                   "CC-Agent",
