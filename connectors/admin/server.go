@@ -77,6 +77,7 @@ func (s *Server) Run(ctx context.Context) error {
 	mux.HandleFunc("GET "+verifyPath, s.verify)
 	if s.api != nil {
 		mux.Handle("GET /api/", s.api)
+		mux.Handle("POST /api/", s.api)
 	}
 	srv := &http.Server{
 		Handler:           onlyOwner(mux),

@@ -43,24 +43,28 @@ const (
 	SeeRoster   Right = "roster"   // who is who
 	AskFacts    Right = "facts"    // surveys, dispositions, training, forms
 	Export      Right = "export"   // all that appraisals rest on
+	SeeScores   Right = "scores"   // cards
+	SealScores  Right = "seal"     // to make cards final
 	ReadRecords Right = "records"  // the streams of rollups and contacts
 	Feed        Right = "feed"     // surveys, dispositions, training, forms
 	SeeMetrics  Right = "metrics"  // how the daemon itself fares, for Prometheus
+	SeeAlerts   Right = "alerts"   // what is raised, about what may be seen otherwise
+	SetUp       Right = "setup"    // to try switches and rosters
 )
 
 // AllRights lists them.
 func AllRights() []Right {
-	return []Right{SeeSite, SeeQueues, SeeAgents, AskKPI, AskContacts, SeeRoster, AskFacts, Export, ReadRecords, Feed, SeeMetrics}
+	return []Right{SeeSite, SeeQueues, SeeAgents, AskKPI, AskContacts, SeeRoster, AskFacts, Export, SeeScores, SealScores, ReadRecords, Feed, SeeMetrics, SeeAlerts, SetUp}
 }
 
 // granted is what each role may. Where it is about agents, supervisors get those
 // of their teams, agents themselves.
 var granted = map[Role][]Right{
 	AdminRole:      AllRights(),
-	SupervisorRole: {SeeSite, SeeQueues, SeeAgents, AskKPI, AskContacts, SeeRoster, AskFacts},
-	AgentRole:      {SeeAgents, AskKPI, AskContacts, SeeRoster, AskFacts},
-	WallboardRole:  {SeeSite, SeeQueues, SeeAgents, AskKPI, SeeMetrics},
-	ScoringRole:    {SeeSite, SeeQueues, SeeAgents, AskKPI, AskContacts, SeeRoster, AskFacts, Export, ReadRecords},
+	SupervisorRole: {SeeSite, SeeQueues, SeeAgents, AskKPI, AskContacts, SeeRoster, AskFacts, SeeScores, SeeAlerts},
+	AgentRole:      {SeeAgents, AskKPI, AskContacts, SeeRoster, AskFacts, SeeScores, SeeAlerts},
+	WallboardRole:  {SeeSite, SeeQueues, SeeAgents, AskKPI, SeeMetrics, SeeAlerts},
+	ScoringRole:    {SeeSite, SeeQueues, SeeAgents, AskKPI, AskContacts, SeeRoster, AskFacts, Export, SeeScores, SealScores, ReadRecords, SeeAlerts},
 	IngestRole:     {Feed},
 }
 

@@ -25,7 +25,7 @@ func InternalAsker() Asker { return Asker{Name: internalName, Role: AdminRole} }
 // WallboardAsker is any wallboard with the token that the daemon makes.
 func WallboardAsker() Asker { return Asker{Name: wallboardName, Role: WallboardRole} }
 
-// AuditEntry is one reading of personal data.
+// AuditEntry is one reading of personal data, or one feeding over HTTP.
 type AuditEntry struct {
 	At    time.Time `json:"at"`
 	Who   string    `json:"who"` // the token's name

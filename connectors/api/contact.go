@@ -32,6 +32,8 @@ type Contact struct {
 	// AnswerUnseen: it was answered while the switch was out of sight; the wait may
 	// be too long by as much.
 	AnswerUnseen bool `json:"answer_unseen,omitempty"`
+	// Media is how the audio went, of an answered one whose switch measured it.
+	Media *Media `json:"media,omitempty"`
 
 	// Call is the same in all visits of one call. Path names the queues that the
 	// call went through, in order, and Step which of them this visit is, from 1: for
@@ -40,9 +42,28 @@ type Contact struct {
 	Step int      `json:"step,omitempty"`
 	Path []string `json:"path,omitempty"`
 
+	// CallBack is what came of a caller whom nobody answered, where it is asked for.
+	CallBack *CallBack `json:"call_back,omitempty"`
+
 	Attempts  []Attempt        `json:"attempts,omitempty"`
 	HeldSpans []Held           `json:"held,omitempty"`
 	Consulted []metrics.Millis `json:"consulted_ms,omitempty"` // when the agent turned to a colleague
+}
+
+// Media is how a call's audio went, of the stream that went worst: what the switch
+// received or, where the other side reports it, what that received.
+type Media struct {
+	MOS       float64 `json:"mos"`                     // mean opinion score, 1 to 4.5
+	Loss      float64 `json:"loss_percent,omitempty"`  // packets that did not come
+	Jitter    int     `json:"jitter_ms,omitempty"`     // interarrival jitter
+	RoundTrip int     `json:"round_trip_ms,omitempty"` // there and back
+}
+
+func mediaOf(m metrics.Media) *Media {
+	if m.MOS == 0 {
+		return nil
+	}
+	return &Media{float64(m.MOS) / 100, float64(m.Loss) / 100, int(m.Jitter), int(m.RoundTrip)}
 }
 
 // Attempt is one agent being rung for a visit. Ended is missing where the ringing
@@ -67,7 +88,7 @@ func ContactOf(c *metrics.Contact) Contact {
 		Direction: c.Way.String(), Outcome: c.Outcome.String(),
 		Joined: c.Joined, Answered: c.Answered, Ended: c.Ended, Wait: c.Wait(), Talk: c.Talk(), Hold: c.Hold,
 		Holds: c.Holds, Offers: c.Offers, Short: c.Short, Partial: c.Partial, Unseen: c.Unseen, AnswerUnseen: c.AnswerUnseen,
-		Call: c.Leg, Consulted: c.Consulted,
+		Call: c.Leg, Consulted: c.Consulted, Media: mediaOf(c.Media),
 	}
 	if c.Outcome == metrics.Answered || c.Kind == metrics.CallContact {
 		out.EndedBy = c.EndedBy.String()

@@ -1,8 +1,10 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -18,12 +20,20 @@ type ContactQuery struct {
 	Switch   string   // "": every
 	Queues   []string // none: every
 	Agent    string   // who answered, or whose call it is; "": every
+	Rung     string   // who was rung for it, whoever answered; "": every
 	Outcomes []string // none: every
 	// Caller is the number at the other end, as the switch writes it; "": every. It
 	// is compared by its keyed hash: numbers are not kept.
 	Caller string
+	// MOSBelow asks for those whose audio was measured, and was below it; 0: for all.
+	MOSBelow float64
 	// Unseen asks for the spans in which switches could not be seen, too.
 	Unseen bool
+	// CallBack asks what came of callers who were lost: CallBackTold of each, CallBackDue
+	// for those alone whom nobody has talked to since; "": not.
+	CallBack string
+	// Newest asks for the latest first.
+	Newest bool
 	// Limit bounds the answer; 0 is DefaultContacts, MaxContacts the most.
 	Limit int
 	// After is the Next of the page before; nil for the first page.
@@ -38,7 +48,8 @@ const (
 	MaxContacts     = 10_000
 )
 
-// ContactList is an answer: contacts in the order in which they ended.
+// ContactList is an answer: contacts in the order in which they ended, or the other
+// way round.
 type ContactList struct {
 	// All that ended before Complete are known; of what ended since, some may not be
 	// concluded yet.
@@ -55,8 +66,29 @@ type ContactList struct {
 // ended, and how.
 const conclusion metrics.Millis = 40_000
 
+// dueRounds is how often more lost callers are looked at for one page of those who are
+// to be called back: a day on which all were reached must not be read at once.
+const dueRounds = 5
+
 // Contacts lists contacts, a page at a time.
 func (s *Service) Contacts(ctx context.Context, q ContactQuery) (*ContactList, error) {
+	out, err := s.contactPage(ctx, q)
+	limit := cmp.Or(q.Limit, DefaultContacts)
+	for round := 1; err == nil && q.CallBack == CallBackDue && out.Next != nil && len(out.Contacts) < limit && round < dueRounds; round++ {
+		var more *ContactList
+		q.After, q.Limit = out.Next, limit-len(out.Contacts)
+		if more, err = s.contactPage(ctx, q); err == nil {
+			out.Contacts, out.Next = append(out.Contacts, more.Contacts...), more.Next
+			out.Complete = min(out.Complete, more.Complete)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (s *Service) contactPage(ctx context.Context, q ContactQuery) (*ContactList, error) {
 	want, err := s.contactQuery(&q)
 	if err != nil {
 		return nil, &BadQuestion{err}
@@ -112,17 +144,25 @@ func (s *Service) Contacts(ctx context.Context, q ContactQuery) (*ContactList, e
 	}
 	for i := range unstored {
 		c := &unstored[i]
-		if newest[idOf(c)] == i && want.Match(c) && (out.Next == nil || storage.Compare(c, last) <= 0) {
+		if newest[idOf(c)] == i && want.Match(c) && (out.Next == nil || want.Order(c, last) <= 0) {
 			list = append(list, *c)
 		}
 	}
-	slices.SortFunc(list, func(a, b metrics.Contact) int { return storage.Compare(&a, &b) })
+	slices.SortFunc(list, func(a, b metrics.Contact) int { return want.Order(&a, &b) })
 	if len(list) > limit {
 		list = list[:limit]
 		out.Next = placeOf(&list[limit-1])
 	}
 	for i := range list {
 		out.Contacts = append(out.Contacts, ContactOf(&list[i]))
+	}
+	if q.CallBack != "" {
+		if err := tellCallBacks(ctx, m.stored, unstored, list, out.Contacts); err != nil {
+			return nil, err
+		}
+	}
+	if q.CallBack == CallBackDue {
+		out.Contacts = slices.DeleteFunc(out.Contacts, func(c Contact) bool { return c.CallBack == nil || c.CallBack.Reached() })
 	}
 	return out, addPaths(m.stored, unstored, out.Contacts)
 }
@@ -160,9 +200,18 @@ func (s *Service) contactQuery(q *ContactQuery) (storage.ContactQuery, error) {
 	if q.Limit < 0 || q.Limit > MaxContacts {
 		return none, fmt.Errorf("limit %d is not between 0 and %d", q.Limit, MaxContacts)
 	}
-	want := storage.ContactQuery{From: metrics.MillisOf(q.From), To: metrics.MillisOf(q.To), Switch: q.Switch, Queues: q.Queues, Agent: q.Agent, Of: q.of, Limit: q.Limit}
+	want := storage.ContactQuery{From: metrics.MillisOf(q.From), To: metrics.MillisOf(q.To), Switch: q.Switch, Queues: q.Queues, Agent: q.Agent, Rung: q.Rung, Of: q.of, Newest: q.Newest, Limit: q.Limit}
 	if want.Limit == 0 {
 		want.Limit = DefaultContacts
+	}
+	if !(q.MOSBelow >= 0 && q.MOSBelow <= 5) {
+		return none, fmt.Errorf("mos_below %v is not between 0 and 5", q.MOSBelow)
+	}
+	want.MOSBelow = int(math.Round(100 * q.MOSBelow))
+	switch q.CallBack {
+	case "", CallBackTold, CallBackDue:
+	default:
+		return none, fmt.Errorf("call_back %q is neither %s nor %s", q.CallBack, CallBackTold, CallBackDue)
 	}
 	if q.Kind != "" {
 		i := slices.Index(metrics.ContactKindNames(), q.Kind)
@@ -178,6 +227,12 @@ func (s *Service) contactQuery(q *ContactQuery) (storage.ContactQuery, error) {
 			return none, fmt.Errorf("outcome %q is not known", o)
 		}
 		want.Outcomes = append(want.Outcomes, metrics.Outcome(i))
+	}
+	if q.CallBack != "" && want.Kind != metrics.VisitContact {
+		return none, fmt.Errorf("call_back is about visits, not about %ss", want.Kind)
+	}
+	if q.CallBack == CallBackDue && len(want.Outcomes) == 0 {
+		want.Outcomes = lostOutcomes
 	}
 	if q.Caller != "" {
 		want.Caller = metrics.CallerHash(s.cfg.CallerKey, s.cfg.Numbers.Normalise(metrics.MakeCaller([]byte(q.Caller))))

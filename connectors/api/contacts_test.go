@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -147,5 +148,166 @@ func TestContactsOfCaller(t *testing.T) {
 	}
 	if _, err := l.service.Contacts(context.Background(), ContactQuery{Kind: "mail"}); err == nil || err.Error() != `kind "mail" is neither visit nor call` {
 		t.Errorf("error is %v", err)
+	}
+}
+
+// TestCallBacks holds what is told of lost callers against a look at all contacts,
+// stored or on their way, in pages from either end.
+func TestCallBacks(t *testing.T) {
+	l := newLab(t, "fs1")
+	r := rand.New(rand.NewPCG(3, 4))
+	sw := l.switches[0].name
+	from := l.now - 3_000_000
+	var all []metrics.Contact
+	outcomes := []metrics.Outcome{metrics.Answered, metrics.Abandoned, metrics.TimedOut, metrics.Withdrawn, metrics.Unanswered}
+	for n := range 600 {
+		joined := from + metrics.Millis(r.IntN(2_000_000))
+		c := metrics.Contact{Switch: sw, Visit: fmt.Sprint(n), Leg: fmt.Sprint(n), Queue: "q", Outcome: outcomes[r.IntN(4)], Joined: joined, Ended: joined + 1 + metrics.Millis(r.IntN(5000))}
+		c.Hash[0] = byte(r.IntN(100)) // none of 0
+		if n%4 == 1 {                 // the call of the one before goes on
+			before := &all[n-1]
+			c.Leg, c.Hash, c.Joined, c.Ended = before.Leg, before.Hash, before.Ended, before.Ended+100
+		} else if n%3 == 0 {
+			c.Kind, c.Queue, c.Agent, c.Way, c.Outcome = metrics.CallContact, "", "1001", metrics.Way(1+r.IntN(2)), outcomes[4*r.IntN(2)]
+		}
+		if c.Outcome == metrics.Answered {
+			c.Agent, c.Answered = fmt.Sprintf("%d", 1000+r.IntN(3)), c.Joined
+		}
+		all = append(all, c)
+		if n == 400 {
+			l.intake.Take(&metrics.Sealed{Switch: sw, Interval: metrics.IntervalOf(l.now) - 20, Correction: true, Contacts: all})
+			if err := l.intake.Flush(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	l.intake.Take(&metrics.Sealed{Switch: sw, Interval: metrics.IntervalOf(l.now) - 19, Correction: true, Contacts: all[401:]})
+
+	states := map[string]int{}
+	want := map[string]*CallBack{}
+	for i := range all {
+		c := &all[i]
+		if c.Kind != metrics.VisitContact || c.Outcome != metrics.Abandoned && c.Outcome != metrics.TimedOut {
+			continue
+		}
+		b := &CallBack{State: CallBackOpen}
+		for _, x := range slices.SortedFunc(slices.Values(all), func(a, b metrics.Contact) int { return int(a.Joined - b.Joined) }) {
+			out := x.Kind == metrics.CallContact && x.Way == metrics.Outgoing
+			switch {
+			case x.Joined < c.Ended || x.Hash != c.Hash || b.Reached():
+			case x.Outcome == metrics.Answered && out:
+				b = &CallBack{CalledBack, x.Joined, x.Agent, x.Visit}
+			case x.Outcome == metrics.Answered && x.Kind == metrics.VisitContact && x.Leg == c.Leg:
+				b = &CallBack{AnsweredLater, x.Joined, x.Agent, x.Visit}
+			case x.Outcome == metrics.Answered:
+				b = &CallBack{CalledAgain, x.Joined, x.Agent, x.Visit}
+			case out:
+				b = &CallBack{CallBackTried, x.Joined, x.Agent, x.Visit}
+			}
+		}
+		if c.Hash == ([16]byte{}) {
+			b = &CallBack{State: CallBackBlind}
+		}
+		want[c.Visit] = b
+		states[b.State]++
+	}
+	if len(states) != 6 {
+		t.Fatalf("only these were made: %v", states)
+	}
+	for _, newest := range []bool{false, true} {
+		for _, ask := range []string{"", CallBackTold, CallBackDue} {
+			got, _ := answerAll(t, l.service, ContactQuery{Limit: 7, CallBack: ask, Newest: newest})
+			seen := 0
+			for i, c := range got {
+				if i > 0 && (got[i-1].Ended > c.Ended) != newest && got[i-1].Ended != c.Ended {
+					t.Fatalf("newest %v: %d comes after %d", newest, c.Ended, got[i-1].Ended)
+				}
+				w := want[c.ID]
+				if ask == "" {
+					w = nil
+				}
+				if !reflect.DeepEqual(c.CallBack, w) && !(w != nil && c.CallBack != nil && c.CallBack.State == w.State && c.CallBack.At == w.At) {
+					t.Fatalf("call_back %q: visit %s has %+v, want %+v", ask, c.ID, c.CallBack, w)
+				}
+				if c.CallBack != nil {
+					seen++
+				}
+			}
+			due := states[CallBackOpen] + states[CallBackTried]
+			if n := map[string]int{"": 0, CallBackTold: len(want), CallBackDue: due}[ask]; seen != n || ask == CallBackDue && len(got) != due {
+				t.Errorf("newest %v, call_back %q: %d of %d contacts tell, want %d", newest, ask, seen, len(got), n)
+			}
+		}
+	}
+}
+
+// TestRung: whoever was rung sees that, and nothing of what another did who answered.
+func TestRung(t *testing.T) {
+	l := newLab(t, "fs1")
+	fs := l.switches[0]
+	for _, agent := range []string{"ann", "bob"} {
+		fs.ready(agent)
+	}
+	v := fs.join("support")
+	fs.offer(v, "ann")
+	l.pass(5000)
+	fs.apply(metrics.Event{Kind: metrics.OfferEnded, Visit: v, Agent: fs.agent("ann"), Cause: metrics.NoAnswer})
+	fs.offer(v, "bob")
+	l.pass(2000)
+	fs.connect(v, "bob")
+	l.pass(60_000)
+	fs.end(v, "bob")
+	fs.call("support", "bob", 1000, 1000) // rang at bob's alone
+	l.pass(metrics.IntervalLength + 60_000)
+
+	ask := func(who Asker, q ContactQuery) []Contact {
+		t.Helper()
+		list, err := l.service.As(who, "test").Contacts(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list.Contacts
+	}
+	ann := Asker{Name: "ann", Role: AgentRole, Agent: "ann"}
+	got := ask(ann, ContactQuery{Rung: "ann"})
+	if len(got) != 1 || got[0].ID != v.String() || got[0].Wait != 7000 {
+		t.Fatalf("what rang at ann's is %+v", got)
+	}
+	if c := got[0]; c.Agent != "" || c.Talk != 0 || c.EndedBy != "" || len(c.Attempts) != 1 || c.Attempts[0].Agent != "ann" {
+		t.Errorf("ann sees of bob's call: %+v", c)
+	}
+	if own := ask(ann, ContactQuery{}); len(own) != 0 {
+		t.Errorf("ann answered %+v", own)
+	}
+	boss := Asker{Name: "boss", Role: AdminRole}
+	if c := ask(boss, ContactQuery{Rung: "ann"}); len(c) != 1 || c[0].Agent != "bob" || c[0].Talk != 60_000 || len(c[0].Attempts) != 2 {
+		t.Errorf("an administrator sees %+v", c)
+	}
+	if _, err := l.service.As(ann, "test").Contacts(t.Context(), ContactQuery{Rung: "bob"}); !errors.Is(err, ErrForbidden) {
+		t.Errorf("ann may ask what rang at bob's: %v", err)
+	}
+}
+
+// TestCallBackWithin: whether a caller was reached does not depend on who else is in the
+// list: a talk that is too late for the first call is of the second alone.
+func TestCallBackWithin(t *testing.T) {
+	day := metrics.Millis(86_400_000)
+	l := newLab(t, "fs1")
+	lostAt := func(id string, ended metrics.Millis) metrics.Contact {
+		return metrics.Contact{Switch: "fs1", Visit: id, Leg: id, Queue: "q", Hash: [16]byte{1}, Outcome: metrics.Abandoned, Joined: ended - 1000, Ended: ended}
+	}
+	talk := lostAt("talk", l.now-day)
+	talk.Outcome, talk.Answered, talk.Agent = metrics.Answered, talk.Joined, "ann"
+	for n, list := range [][]metrics.Contact{{lostAt("long ago", l.now-40*day), lostAt("lately", l.now-20*day)}, {talk}} {
+		l.intake.Take(&metrics.Sealed{Switch: "fs1", Interval: metrics.IntervalOf(l.now) - 20 + metrics.Interval(n), Correction: true, Contacts: list})
+		if n == 0 {
+			if err := l.intake.Flush(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	got, _ := answerAll(t, l.service, ContactQuery{From: (l.now - 50*day).Time(), Limit: 10, CallBack: CallBackTold, Outcomes: []string{"abandoned"}})
+	if len(got) != 2 || got[0].CallBack.State != CallBackOpen || got[1].CallBack.State != CalledAgain {
+		t.Errorf("%+v", got)
 	}
 }

@@ -17,6 +17,7 @@ type DayWatch struct {
 	s     *Service
 	inbox *inbox
 	kpis  map[string][]*metrics.KPI
+	bare  bool // rows without counters; none of kinds without figures
 
 	from    metrics.Interval
 	since   time.Time // when anything was counted first
@@ -55,6 +56,23 @@ func (s *Service) WatchDay() *DayWatch {
 		w.kpis[kind], _ = chooseKPIs(kind, nil) // no ids, no error
 	}
 	return w
+}
+
+// watchFigures begins to follow some figures alone, of queues and of agents.
+func (s *Service) watchFigures(queues, agents []string) (*DayWatch, error) {
+	chosen := map[string][]*metrics.KPI{}
+	for kind, ids := range map[string][]string{Queues: queues, Agents: agents} {
+		if len(ids) == 0 {
+			continue
+		}
+		var err error
+		if chosen[kind], err = chooseKPIs(kind, ids); err != nil {
+			return nil, err
+		}
+	}
+	w := s.WatchDay()
+	w.kpis, w.bare = chosen, true
+	return w, nil
 }
 
 // Close ends the watch.
@@ -232,12 +250,15 @@ func (w *DayWatch) change(dirty map[metrics.Key]*metrics.Rollup, now time.Time) 
 		day.From = w.since
 	}
 	for _, key := range sortedKeys(dirty) {
-		switch key.Kind {
-		case metrics.QueueRow:
-			out.Queues = append(out.Queues, w.s.row(Queues, key.Name, dirty[key], w.kpis[Queues], 0, shifts{}, false))
-		case metrics.AgentRow:
-			out.Agents = append(out.Agents, w.s.row(Agents, key.Name, dirty[key], w.kpis[Agents], 0, dayShifts(people, key.Name, day, dirty[key]), false))
+		switch {
+		case key.Kind == metrics.QueueRow && w.forms(Queues):
+			out.Queues = append(out.Queues, w.s.row(Queues, key.Name, dirty[key], w.kpis[Queues], 0, shifts{}, w.bare))
+		case key.Kind == metrics.AgentRow && w.forms(Agents):
+			out.Agents = append(out.Agents, w.s.row(Agents, key.Name, dirty[key], w.kpis[Agents], 0, dayShifts(people, key.Name, day, dirty[key]), w.bare))
 		}
 	}
 	return out
 }
+
+// forms tells whether anybody asks for rows of a kind.
+func (w *DayWatch) forms(kind string) bool { return !w.bare || len(w.kpis[kind]) > 0 }

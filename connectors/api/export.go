@@ -11,6 +11,7 @@ import (
 
 	"tallyd/metrics"
 	"tallyd/metrics/roster"
+	"tallyd/rules"
 	"tallyd/storage"
 )
 
@@ -25,6 +26,9 @@ type ExportQuery struct {
 	// Limit is about how many lines an answer has: whole hours, or one. 0 is
 	// DefaultExport, MaxExport the most.
 	Limit int
+	// Calls asks for what the callers of queues came to, too: leads may be appraised by
+	// it.
+	Calls bool
 }
 
 // The bounds of an answer's length.
@@ -40,25 +44,11 @@ type ExportList struct {
 	From Moment `json:"from"`
 	To   Moment `json:"to"`
 	// More tells that what was from To on is left: ask again from there.
-	More  bool       `json:"more,omitempty"`
-	Lines []FactLine `json:"lines"`
-}
-
-// FactLine is a line of what is appraised: what an agent did in an hour of local
-// time for a queue, or for none, or what somebody told of the agent. Its counts are
-// sums: all lines of an agent add up to the agent's.
-type FactLine struct {
-	At    string `json:"at"` // the hour's beginning, or when it happened
-	Agent string `json:"agent"`
-	// Role and Team are the roster's then.
-	Role string `json:"role,omitempty"`
-	Team string `json:"team,omitempty"`
-	// Queue is whose calls these were, or of whose call somebody told something.
-	Queue    string           `json:"queue,omitempty"`
-	Counts   map[string]int64 `json:"counts,omitempty"`
-	Survey   *Survey          `json:"survey,omitempty"`
-	Form     *Form            `json:"form,omitempty"`
-	Training *Training        `json:"training,omitempty"`
+	More bool `json:"more,omitempty"`
+	// Lines are what an agent did in an hour of local time for a queue, or for none, or
+	// what somebody told of the agent. Their counts are sums: all lines of an agent add
+	// up to the agent's. An hour's own line is at its beginning.
+	Lines []rules.Fact `json:"lines"`
 }
 
 // exported are the counts of lines, and what they are the sums of.
@@ -75,6 +65,8 @@ func work() []exported {
 		{"missed", []metrics.Counter{metrics.MissedCount}},
 		{"rejected", []metrics.Counter{metrics.RejectedCount}},
 		{"cancelled", []metrics.Counter{metrics.CancelledCount}},
+		{"caller_gone", []metrics.Counter{metrics.CallerGoneCount}},
+		{"unseen_offers", []metrics.Counter{metrics.UnseenOffers}},
 		{"transferred_out", []metrics.Counter{metrics.TransferredBlind, metrics.TransferredAttended}},
 		{"holds", []metrics.Counter{metrics.Holds}},
 		{"hung_up_first", []metrics.Counter{metrics.EndedByAgent}},
@@ -119,14 +111,15 @@ func (s *Service) Export(ctx context.Context, q ExportQuery) (*ExportList, error
 	if err != nil {
 		return nil, &BadQuestion{err}
 	}
-	out := &ExportList{From: span.From, To: span.To, Lines: []FactLine{}}
+	out := &ExportList{From: span.From, To: span.To, Lines: []rules.Fact{}}
+	bad := newSpoilt(s)
 	for i := range a.spans {
 		p := &a.spans[i]
 		if len(out.Lines) >= cmp.Or(q.Limit, DefaultExport) || i == exportHours {
 			out.To, out.More = Moment(p.from.Start()), true
 			break
 		}
-		e := exporting{service: s, roster: a.roster, from: p.from, to: p.through(a.open)}
+		e := exporting{service: s, roster: a.roster, spoilt: bad, calls: q.Calls, from: p.from, to: p.through(a.open)}
 		if err := e.all(ctx); err != nil {
 			return nil, err
 		}
@@ -139,20 +132,42 @@ func (s *Service) Export(ctx context.Context, q ExportQuery) (*ExportList, error
 type exporting struct {
 	service  *Service
 	roster   *roster.Roster
+	spoilt   *spoilt
 	from, to metrics.Interval
-	lines    []FactLine
+	calls    bool
+	lines    []rules.Fact
 }
 
 func (e *exporting) all(ctx context.Context) error {
+	e.leads()
 	if err := e.counted(ctx); err != nil {
 		return err
 	}
 	return e.told(ctx)
 }
 
+// leads adds a line without counts for everybody who leads a team on the day that
+// begins: their appraisal rests on what others did.
+func (e *exporting) leads() {
+	at := e.from.Start()
+	if !midnight(at.Time(), e.service.cfg.Zone).Equal(at.Time()) {
+		return
+	}
+	for _, t := range e.roster.Teams() {
+		if t.Lead == "" {
+			continue
+		}
+		l := e.line(at, t.Lead)
+		if l.Team = t.ID; l.Role != "" {
+			l.Counts = map[string]int64{}
+			e.lines = append(e.lines, l)
+		}
+	}
+}
+
 // line begins a line of an agent.
-func (e *exporting) line(at metrics.Millis, agent string) FactLine {
-	l := FactLine{At: written(at), Agent: agent}
+func (e *exporting) line(at metrics.Millis, agent string) rules.Fact {
+	l := rules.Fact{At: at.Time(), Agent: agent}
 	if stay, here := e.roster.At(agent, at.Time()); here {
 		l.Role, l.Team = stay.Role, stay.Team
 	}
@@ -163,27 +178,38 @@ func (e *exporting) line(at metrics.Millis, agent string) FactLine {
 // queues.
 func (e *exporting) counted(ctx context.Context) error {
 	q := storage.Query{From: e.from, To: e.to, Kinds: []metrics.RowKind{metrics.AgentRow, metrics.PairRow}}
+	if e.calls {
+		q.Kinds = append(q.Kinds, metrics.QueueRow)
+	}
+	bad, err := e.spoilt.about(ctx, e.from.Start(), e.end())
+	if err != nil {
+		return err
+	}
 	sum, err := gather(ctx, e.service, q, false, func() *sums { return newSums(q.Kinds, nil) })
 	if err != nil {
 		return err
 	}
-	if err := e.service.resolved(ctx, q, sum.add); err != nil {
+	left := leaveOut(sum, bad, e.from, e.to)
+	if err := e.service.resolved(ctx, q, left.ended, sum.add); err != nil {
 		return err
 	}
 	agents := map[string]*metrics.Rollup{}
 	var pairs []*metrics.Rollup
+	var list []rules.Fact
 	for key, r := range sum.rows {
-		if key.Kind == metrics.PairRow {
+		switch key.Kind {
+		case metrics.PairRow:
 			pairs = append(pairs, r)
-		} else {
+		case metrics.AgentRow:
 			agents[key.Name] = r
+		default:
+			list = append(list, e.callsOf(r))
 		}
 	}
 	slices.SortFunc(pairs, func(a, b *metrics.Rollup) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Second, b.Second))
 	})
 	ofQueue, ofAgent := slices.Concat(work(), resolution()), slices.Concat(work(), hours())
-	var list []FactLine
 	for _, r := range pairs {
 		if own := agents[r.Name]; own != nil {
 			for _, x := range work() {
@@ -192,18 +218,34 @@ func (e *exporting) counted(ctx context.Context) error {
 				}
 			}
 		}
-		list = e.count(list, ofQueue, r)
+		list = e.count(list, ofQueue, r, left.calls[r.Key()])
 	}
 	for _, name := range slices.Sorted(maps.Keys(agents)) {
-		list = e.count(list, ofAgent, agents[name])
+		list = e.count(list, ofAgent, agents[name], 0)
 	}
-	slices.SortFunc(list, func(a, b FactLine) int { return cmp.Or(cmp.Compare(a.Agent, b.Agent), cmp.Compare(a.Queue, b.Queue)) })
+	slices.SortFunc(list, func(a, b rules.Fact) int { return cmp.Or(cmp.Compare(a.Agent, b.Agent), cmp.Compare(a.Queue, b.Queue)) })
 	e.lines = append(e.lines, list...)
 	return nil
 }
 
-// count adds the line of a rollup, unless it has nothing.
-func (e *exporting) count(list []FactLine, counts []exported, r *metrics.Rollup) []FactLine {
+// callsOf is the line of a queue.
+func (e *exporting) callsOf(r *metrics.Rollup) rules.Fact {
+	counts, waits := countsOf(r)
+	delete(waits, metrics.HandleTimes.String())
+	return rules.Fact{At: e.from.Start().Time(), Queue: r.Name, Calls: &rules.Calls{Counts: counts, Waits: waits}}
+}
+
+// end is when the hour is over; of the present one there is no telling.
+func (e *exporting) end() metrics.Millis {
+	if e.to == math.MaxInt64 {
+		return metrics.MillisOf(e.service.Now())
+	}
+	return e.to.Start()
+}
+
+// count adds the line of a rollup, out of which so many calls were left, unless it has
+// nothing.
+func (e *exporting) count(list []rules.Fact, counts []exported, r *metrics.Rollup, left int64) []rules.Fact {
 	l := e.line(e.from.Start(), r.Name)
 	l.Queue, l.Counts = r.Second, map[string]int64{}
 	for _, x := range counts {
@@ -214,6 +256,9 @@ func (e *exporting) count(list []FactLine, counts []exported, r *metrics.Rollup)
 		if n != 0 {
 			l.Counts[x.name] = n
 		}
+	}
+	if left != 0 {
+		l.Counts[rules.BadMedia.String()] = left
 	}
 	if len(l.Counts) == 0 {
 		return list
@@ -245,10 +290,27 @@ func (e *exporting) told(ctx context.Context) error {
 // tell adds the line of a fact, if it has one: a disposition without a case that was
 // due tells what callers wanted, and not how well anybody worked.
 func (e *exporting) tell(f *metrics.Fact) error {
-	m := FactOf(f)
 	l := e.line(f.At, f.Agent)
-	l.Survey, l.Form, l.Training = m.Survey, m.Form, m.Training
-	if d := f.Disposition; d != nil {
+	switch f.Kind {
+	case metrics.SurveyFact:
+		l.Survey = (*rules.Survey)(f.Survey)
+	case metrics.FormFact:
+		g := f.Form
+		l.Form = &rules.Form{ID: g.ID, Rater: g.Rater, Points: g.Points, Of: g.Of, Critical: g.Critical}
+		for _, x := range g.Sections {
+			section := rules.Section{ID: x.ID, NA: x.NA}
+			if !x.NA {
+				section.Points, section.Of = &x.Points, &x.Of
+			}
+			l.Form.Sections = append(l.Form.Sections, section)
+		}
+	case metrics.TrainingFact:
+		l.Training = &rules.Training{Course: f.Training.Course, Passed: f.Training.Passed}
+		if x := *f.Training; x.Of != 0 {
+			l.Training.Points, l.Training.Of = &x.Points, &x.Of
+		}
+	case metrics.DispositionFact:
+		d := f.Disposition
 		if d.Due == 0 {
 			return nil
 		}
@@ -263,6 +325,9 @@ func (e *exporting) tell(f *metrics.Fact) error {
 			return err
 		}
 		l.Queue = c.Queue // "" where retention has deleted the visit
+		if l.Survey != nil && c.Media.Bad(e.service.cfg.BadMOS) {
+			l.Survey, l.Counts = nil, map[string]int64{rules.BadMediaSurveys.String(): 1}
+		}
 	}
 	e.lines = append(e.lines, l)
 	return nil

@@ -94,6 +94,21 @@ func FactOf(f *metrics.Fact) Fact {
 	return out
 }
 
+// kind is the one whose part is there, the first of several; 0 for none.
+func (m *Fact) kind() metrics.FactKind {
+	switch {
+	case m.Survey != nil:
+		return metrics.SurveyFact
+	case m.Disposition != nil:
+		return metrics.DispositionFact
+	case m.Training != nil:
+		return metrics.TrainingFact
+	case m.Form != nil:
+		return metrics.FormFact
+	}
+	return 0
+}
+
 // fact is what was sent, of a kind, as it is stored. What is missing that must be
 // there is an error here where it could be taken for a 0 or a no.
 func (m *Fact) fact(kind metrics.FactKind) (*metrics.Fact, error) {

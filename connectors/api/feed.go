@@ -44,13 +44,13 @@ func (r *Refused) Error() string {
 
 // FactTaken tells that a fact is stored.
 type FactTaken struct {
-	ID string
+	ID, Agent string
 	// Duplicate: it was stored before.
 	Duplicate bool
 }
 
 // TakeFact stores a fact, of a kind, that a message tells: on the disk when it
-// returns. id is what the message came with, "" where only the message itself may
+// returns. kind "" is the one whose part the fact has. id is what the message came with, "" where only the message itself may
 // have one. An error that is no Refused is ours, and the fact can be sent again.
 func (s *Service) TakeFact(ctx context.Context, kind, id string, message []byte) (*FactTaken, error) {
 	if s.cfg.Store == nil {
@@ -76,15 +76,18 @@ func (s *Service) TakeFact(ctx context.Context, kind, id string, message []byte)
 	case err != nil:
 		return nil, err
 	}
-	return &FactTaken{f.ID, duplicate}, nil
+	return &FactTaken{f.ID, f.Agent, duplicate}, nil
 }
 
 // readFact reads and checks a message. Its agent, and its contact's switch, may be
 // missing.
 func readFact(kind, id string, message []byte) (*metrics.Fact, error) {
-	k, err := factKind(kind)
-	if err != nil {
-		return nil, err
+	var k metrics.FactKind
+	if kind != "" {
+		var err error
+		if k, err = factKind(kind); err != nil {
+			return nil, err
+		}
 	}
 	var m Fact
 	if err := ReadMessage(message, &m); err != nil {
@@ -94,7 +97,22 @@ func readFact(kind, id string, message []byte) (*metrics.Fact, error) {
 		return nil, fmt.Errorf("id %q is another one than %q, which the message came with", m.ID, id)
 	}
 	m.ID = cmp.Or(m.ID, id)
-	f, err := m.fact(k)
+	return m.checked(cmp.Or(k, m.kind()))
+}
+
+// Check tells what is wrong with a fact that is to be sent, as far as the fact itself
+// tells it.
+func (m *Fact) Check() error {
+	_, err := m.checked(m.kind())
+	return err
+}
+
+// checked is a fact of a kind, 0 for none, in which nothing is wrong.
+func (m *Fact) checked(kind metrics.FactKind) (*metrics.Fact, error) {
+	if kind == 0 {
+		return nil, fmt.Errorf("one of %s is missing", strings.Join(metrics.FactKindNames(), ", "))
+	}
+	f, err := m.fact(kind)
 	if err != nil {
 		return nil, err
 	}

@@ -108,7 +108,7 @@ func TestKPIFaults(t *testing.T) {
 	}{
 		{KPIQuery{Kind: "trunk"}, `kind "trunk" is none of queue, agent, team, role, site`},
 		{KPIQuery{Kind: Teams}, `there is no roster, and so no team is known`},
-		{KPIQuery{Kind: Queues, Step: "minute"}, `step "minute" is none of hour, shift, day, week, month`},
+		{KPIQuery{Kind: Queues, Step: "minute"}, `step "minute" is none of 15m, hour, shift, day, week, month`},
 		{KPIQuery{Kind: Queues, Step: "shift"}, `step "shift" needs a roster with shifts`},
 		{KPIQuery{Kind: Queues, Step: "hour", From: at.AddDate(-20, 0, 0)}, `the span has more than 100000 periods of step "hour": ask for a shorter one`},
 		{KPIQuery{Kind: Queues, KPIs: []string{"utilisation"}}, `kpi "utilisation" is not a figure of a row of kind "queue"`},

@@ -23,6 +23,7 @@ type lab struct {
 	store    *storage.Store
 	switches []*labSwitch
 	service  *Service
+	badly    func() uint16 // how well the next call is heard; nil: nobody measures
 }
 
 type labSwitch struct {
@@ -124,6 +125,14 @@ func (s *labSwitch) call(queue, agent string, wait, talk metrics.Millis) {
 	s.connect(v, agent)
 	s.lab.pass(talk)
 	s.end(v, agent)
+	if f := s.lab.badly; f != nil {
+		s.media(v.String(), f())
+	}
+}
+
+// media tells how a visit was heard.
+func (s *labSwitch) media(visit string, mos uint16) {
+	s.apply(metrics.Event{Kind: metrics.LegMedia, Leg: metrics.IDString(visit), Media: metrics.Media{MOS: mos}})
 }
 
 func (l *lab) kpi(q KPIQuery) *KPIResult {

@@ -119,6 +119,8 @@ type localPeriod struct {
 func (m *month) in(step string, at time.Time) []localPeriod {
 	at = at.In(m.zone)
 	switch step {
+	case "15m":
+		return []localPeriod{{key: at.Truncate(15 * time.Minute).Format("2006-01-02T15:04 -07:00")}}
 	case "hour":
 		return []localPeriod{{key: at.Format("2006-01-02T15 -07:00")}}
 	case "day":

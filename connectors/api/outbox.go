@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tallyd/metrics"
+	"tallyd/rules"
 	"tallyd/storage"
 )
 
@@ -57,6 +58,22 @@ type ContactRecord struct {
 
 // Place is the contact's in its item, from 0; it stays the same.
 func (c *ContactRecord) Place() int { return c.place }
+
+// ScoreRecord is a card that was sealed.
+type ScoreRecord struct {
+	Record
+	Cycle    string           `json:"cycle"`
+	Revision uint32           `json:"revision"` // from 0; the greatest counts
+	SealedAt Moment           `json:"sealed_at"`
+	Scheme   rules.SchemeID   `json:"scheme"`
+	Period   rules.SpanOfDays `json:"period"`
+	Card     rules.Card       `json:"card"`
+
+	place int
+}
+
+// Place is the card's in its item, from 0; it stays the same unless somebody is forgotten.
+func (r *ScoreRecord) Place() int { return r.place }
 
 // Item is what is to be told of one time of storing.
 type Item struct {
@@ -129,7 +146,7 @@ func (i *Item) Rollups(ctx context.Context) iter.Seq2[*RollupRecord, error] {
 
 func (i *Item) rollup(r *metrics.Rollup) *RollupRecord {
 	out := &RollupRecord{Record: i.Record, Kind: r.Kind.String(), Switch: i.item.Switch, From: Moment(r.Interval.Start()), To: Moment(r.Interval.End()),
-		Revision: i.item.Revision, Correction: i.item.Correction, Counters: map[string]int64{}, row: r.Key()}
+		Revision: i.item.Revision, Correction: i.item.Correction, row: r.Key()}
 	switch r.Kind {
 	case metrics.QueueRow:
 		out.Queue = r.Name
@@ -140,9 +157,17 @@ func (i *Item) rollup(r *metrics.Rollup) *RollupRecord {
 	case metrics.PauseRow:
 		out.Agent, out.Reason = r.Name, r.Second
 	}
+	out.Counters, out.Histograms = countsOf(r)
+	return out
+}
+
+// countsOf is what a rollup has that is not 0, by the names of counters, and of
+// histograms by bin; nil where there are none of these.
+func countsOf(r *metrics.Rollup) (counters map[string]int64, histograms map[string]map[int]int64) {
+	counters = map[string]int64{}
 	for c, v := range r.Values {
 		if v != 0 {
-			out.Counters[metrics.Counter(c).String()] = v
+			counters[metrics.Counter(c).String()] = v
 		}
 	}
 	for k, h := range r.Histograms {
@@ -150,17 +175,17 @@ func (i *Item) rollup(r *metrics.Rollup) *RollupRecord {
 			if n == 0 {
 				continue
 			}
-			if out.Histograms == nil {
-				out.Histograms = map[string]map[int]int64{}
+			if histograms == nil {
+				histograms = map[string]map[int]int64{}
 			}
 			name := metrics.HistogramKind(k).String()
-			if out.Histograms[name] == nil {
-				out.Histograms[name] = map[int]int64{}
+			if histograms[name] == nil {
+				histograms[name] = map[int]int64{}
 			}
-			out.Histograms[name][bin] = n
+			histograms[name][bin] = n
 		}
 	}
-	return out
+	return counters, histograms
 }
 
 // Contacts are the item's, in the order of Place. A contact that was told again
@@ -187,16 +212,56 @@ func (i *Item) Contacts(ctx context.Context) iter.Seq2[*ContactRecord, error] {
 	}
 }
 
-// Forgettings tells how many forgettings this service has done, and whether one
-// was done within a time before now.
-func (s *Service) Forgettings(ctx context.Context, within time.Duration) (done int64, lately bool, err error) {
-	done = s.cfg.Intake.forgets.Load()
+// Scores are the cards of the item, where it is a sealing, by agent and role.
+func (i *Item) Scores(ctx context.Context) iter.Seq2[*ScoreRecord, error] {
+	return func(yield func(*ScoreRecord, error) bool) {
+		cycle, is := i.item.Scores()
+		if !is {
+			return
+		}
+		list, err := i.at.Sealings(ctx, cycle)
+		q := ScoreQuery{Cycle: cycle, Revision: &i.item.Revision}
+		var x *storage.Sealing
+		if err == nil {
+			x, err = q.sealing(list)
+		}
+		var head *ScoreList
+		if err == nil {
+			head, err = listOf(x)
+		}
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		place := 0
+		for c, err := range i.at.Cards(ctx, cycle, x.Revision, "") {
+			out := &ScoreRecord{Record: i.Record, Cycle: cycle, Revision: x.Revision, SealedAt: Moment(x.At), Scheme: head.Scheme, Period: head.Period, place: place}
+			if err == nil {
+				var card *rules.Card
+				if card, err = readCard(&c); err == nil {
+					out.Card = *card
+				}
+			}
+			if !yield(out, err) || err != nil {
+				return
+			}
+			place++
+		}
+	}
+}
+
+// Forgettings tells how many forgettings this service has done, and how long ago the
+// latest of the store's was; negative where there was none.
+func (s *Service) Forgettings(ctx context.Context) (done int64, ago time.Duration, err error) {
+	done, ago = s.cfg.Intake.forgets.Load(), -1
 	if s.cfg.Store == nil {
-		return done, false, nil
+		return done, ago, nil
 	}
 	list, err := s.cfg.Store.Forgotten(ctx)
-	since := metrics.MillisOf(s.Now().Add(-within))
-	return done, slices.ContainsFunc(list, func(f storage.Forgotten) bool { return f.At >= since }), err
+	if len(list) > 0 {
+		ago = max(0, s.Now().Sub(list[len(list)-1].At.Time()))
+	}
+	return done, ago, err
 }
 
 // Told holds what others were told against what is stored.
@@ -243,4 +308,15 @@ func (t *Told) Agents(ctx context.Context, since time.Time) (map[string]bool, er
 		names[r.Name] = true
 	}
 	return names, err
+}
+
+// Card tells whether an agent has a card of a cycle.
+func (t *Told) Card(ctx context.Context, cycle, agent string) (bool, error) {
+	list, err := t.at.Sealings(ctx, cycle)
+	for i := range list {
+		for _, err := range t.at.Cards(ctx, cycle, list[i].Revision, agent) {
+			return err == nil, err
+		}
+	}
+	return false, err
 }

@@ -28,6 +28,8 @@ type QueueNow struct {
 	Talking  int
 	Agents   [numStates]int // on this queue's calls: ringing, talking, holding, wrapping up
 	Observed bool           // false: one of its switches cannot be seen
+
+	oldestAt string // the switch that tells of Oldest
 }
 
 // SiteNow is everybody together.
@@ -37,6 +39,8 @@ type SiteNow struct {
 	Talking  int
 	Agents   [numStates]int
 	Observed bool
+
+	oldestAt string
 }
 
 // Present is everything that is so at one moment. Agents and Queues keep their
@@ -105,7 +109,7 @@ func (s *Service) read(p *Present, d *directory) {
 		p.Queues[i] = q
 		p.Site.Waiting += q.Waiting
 		p.Site.Talking += q.Talking
-		p.Site.Oldest = oldest(p.Site.Oldest, q.Oldest)
+		p.Site.Oldest, p.Site.oldestAt = oldest(p.Site.Oldest, p.Site.oldestAt, q.Oldest, q.oldestAt)
 	}
 	for i := range d.agents.list {
 		a := s.agentNow(&d.agents.list[i])
@@ -148,21 +152,23 @@ func (s *Service) agentNow(e *entity) AgentNow {
 func (s *Service) queueNow(e *entity) QueueNow {
 	out := QueueNow{Name: e.name, Observed: true}
 	for _, r := range e.refs {
-		live := &s.cfg.Sources[r.source].Tracker.Live
+		src := &s.cfg.Sources[r.source]
+		live := &src.Tracker.Live
 		now := live.Queue(metrics.QueueID(r.id))
 		out.Waiting += now.Waiting
 		out.Talking += now.Talking
-		out.Oldest = oldest(out.Oldest, now.Oldest)
+		out.Oldest, out.oldestAt = oldest(out.Oldest, out.oldestAt, now.Oldest, src.Name)
 		out.Observed = out.Observed && !live.Blind()
 	}
 	return out
 }
 
-func oldest(a, b metrics.Millis) metrics.Millis {
-	if a == 0 || b != 0 && b < a {
-		return b
+// oldest is the earlier of two moments, 0 for none, with the switch that tells of it.
+func oldest(a metrics.Millis, at string, b metrics.Millis, bt string) (metrics.Millis, string) {
+	if b != 0 && (a == 0 || b < a) {
+		return b, bt
 	}
-	return a
+	return a, at
 }
 
 // AgentIndex finds an agent's place by name.

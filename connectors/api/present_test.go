@@ -37,7 +37,7 @@ func TestPresent(t *testing.T) {
 	}
 	want(t, &p, "1001", AgentNow{Name: "1001", State: metrics.Available, Switch: "fs1", Since: first - 1000, Observed: true})
 	want(t, &p, "1002", AgentNow{Name: "1002", State: metrics.PausedState, Reason: "lunch", Switch: "ast1", Since: first, Observed: true})
-	if q, ok := queueOf(&p, "support"); !ok || q != (QueueNow{Name: "support", Waiting: 2, Oldest: first, Observed: true}) {
+	if q, ok := queueOf(&p, "support"); !ok || q != (QueueNow{Name: "support", Waiting: 2, Oldest: first, Observed: true, oldestAt: "fs1"}) {
 		t.Errorf("the queue is %+v", q)
 	}
 	if l.service.Look(&p) {

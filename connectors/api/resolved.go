@@ -3,7 +3,9 @@ package api
 import (
 	"bytes"
 	"context"
+	"math"
 	"slices"
+	"time"
 
 	"tallyd/metrics"
 	"tallyd/storage"
@@ -18,8 +20,9 @@ import (
 const scanNames = 8
 
 // resolved adds the contacts of the span, each to its first agent's part, or to
-// the queue that it was in, or to what the two share.
-func (s *Service) resolved(ctx context.Context, q storage.Query, add func(*metrics.Rollup)) error {
+// the queue that it was in, or to what the two share. Those of leave are left out;
+// nil for none.
+func (s *Service) resolved(ctx context.Context, q storage.Query, leave map[endedCall]bool, add func(*metrics.Rollup)) error {
 	// What is handed over between the looks is found in the later one.
 	known := s.knownUntil()
 	var recent []metrics.Contact
@@ -36,7 +39,8 @@ func (s *Service) resolved(ctx context.Context, q storage.Query, add func(*metri
 		return err
 	}
 	w := contactsOf(q)
-	callers, err := w.callers(ctx, m.stored, unstored)
+	judge := metrics.Resolver{Group: s.cfg.Group, Known: known}
+	callers, err := w.callers(ctx, m.stored, unstored, &judge)
 	if err != nil || len(callers) == 0 {
 		return err
 	}
@@ -47,10 +51,10 @@ func (s *Service) resolved(ctx context.Context, q storage.Query, add func(*metri
 		}
 		defer stored.Close()
 	}
-	judge := metrics.Resolver{Group: s.cfg.Group, Known: known}
+	from, to := w.stays()
 	row := metrics.Rollup{Kind: w.kind}
 	count := func(r metrics.Resolved) {
-		if !w.holds(r.At, r.Queue, r.Agent) {
+		if !w.holds(r.At, r.Queue, r.Agent) || leave[endedCall{r.Queue, r.Agent, r.At}] {
 			return
 		}
 		row.Interval, row.Values = metrics.IntervalOf(r.At), metrics.Values{}
@@ -73,7 +77,7 @@ func (s *Service) resolved(ctx context.Context, q storage.Query, add func(*metri
 		}
 		stays = stays[:0]
 		if stored != nil {
-			if stays, err = stored.AppendStays(stays, h); err != nil {
+			if stays, err = stored.AppendStays(stays, h, from, to); err != nil {
 				return err
 			}
 		}
@@ -139,12 +143,31 @@ func withUnstored(stays, later []metrics.Stay) []metrics.Stay {
 
 // contactsAsked are the contacts that rows of a kind count, in a span.
 type contactsAsked struct {
-	kind  metrics.RowKind
-	query storage.Query
+	kind   metrics.RowKind
+	query  storage.Query
+	window metrics.Millis // the longest in which a caller may come back to their queues
+}
+
+// longestCall is more than any call lasts.
+const longestCall = metrics.Millis(7 * 24 * time.Hour / time.Millisecond)
+
+// stays are when all began that tells of the span's contacts: the calls that they are
+// part of, and who came back. A caller who calls for years is so not read for years.
+func (w *contactsAsked) stays() (from, to metrics.Millis) {
+	from, to = w.query.From.Start()-longestCall, math.MaxInt64
+	if end, ends := w.end(); ends {
+		to = end + longestCall + w.window + 1
+	}
+	return from, to
+}
+
+// end is when the span is over, if it is not open.
+func (w *contactsAsked) end() (metrics.Millis, bool) {
+	return w.query.To.Start(), w.query.To < metrics.IntervalOf(1<<60)
 }
 
 func contactsOf(q storage.Query) *contactsAsked {
-	w := &contactsAsked{metrics.QueueRow, q}
+	w := &contactsAsked{kind: metrics.QueueRow, query: q}
 	switch {
 	case slices.Contains(q.Kinds, metrics.PairRow):
 		w.kind = metrics.PairRow
@@ -175,13 +198,16 @@ func (w *contactsAsked) holds(at metrics.Millis, queue, agent string) bool {
 	return i >= w.query.From && i < w.query.To && w.chosen(queue, agent)
 }
 
-// callers are those who were answered in the span, in order. More than are counted
-// do no harm.
-func (w *contactsAsked) callers(ctx context.Context, stored *storage.Snapshot, unstored map[[16]byte][]metrics.Stay) ([][16]byte, error) {
+// callers are those who were answered in the span, in order, and notes the longest
+// window of their queues. More than are counted do no harm.
+func (w *contactsAsked) callers(ctx context.Context, stored *storage.Snapshot, unstored map[[16]byte][]metrics.Stay, judge *metrics.Resolver) ([][16]byte, error) {
 	var list [][16]byte
 	for h, stays := range unstored {
-		if slices.ContainsFunc(stays, func(s metrics.Stay) bool { return w.holds(s.Ended, s.Queue, s.Agent) }) {
-			list = append(list, h)
+		for _, s := range stays {
+			if w.holds(s.Ended, s.Queue, s.Agent) {
+				w.window = max(w.window, judge.GroupOf(s.Queue).Window)
+				list = append(list, h)
+			}
 		}
 	}
 	if stored != nil {
@@ -191,6 +217,7 @@ func (w *contactsAsked) callers(ctx context.Context, stored *storage.Snapshot, u
 					return nil, err
 				}
 				if c.Hash != [16]byte{} && c.Outcome == metrics.Answered && w.holds(c.Ended, c.Queue, c.Agent) {
+					w.window = max(w.window, judge.GroupOf(c.Queue).Window)
 					list = append(list, c.Hash)
 				}
 			}
@@ -203,8 +230,8 @@ func (w *contactsAsked) callers(ctx context.Context, stored *storage.Snapshot, u
 // lists are the store's lists that all contacts of the span are in.
 func (w *contactsAsked) lists() []storage.ContactQuery {
 	span := storage.ContactQuery{From: w.query.From.Start()}
-	if w.query.To < metrics.IntervalOf(1<<60) {
-		span.To = w.query.To.Start()
+	if end, ends := w.end(); ends {
+		span.To = end
 	}
 	if len(w.query.Names) == 0 || len(w.query.Names) > scanNames {
 		return []storage.ContactQuery{span}

@@ -2,11 +2,13 @@ package api
 
 import (
 	"cmp"
+	"sync"
 	"time"
 
 	"tallyd/metrics"
 	"tallyd/metrics/calendar"
 	"tallyd/metrics/roster"
+	"tallyd/rules/alert"
 	"tallyd/storage"
 )
 
@@ -72,22 +74,43 @@ type Config struct {
 	Roster func() *roster.Roster
 	// Queue gives a queue's settings by its name.
 	Queue func(name string) metrics.QueueSettings
+	// Target gives the service level that a queue is to reach, 0 to 1; nil: DefaultTarget.
+	Target func(name string) float64
 	// Group gives the group of queues that a queue is in; nil for one of its own.
 	Group func(queue string) metrics.QueueGroup
+	// BadMOS is below which mean opinion score, in hundredths, a call's audio was so
+	// bad that no appraisal rests on it; 0 for none.
+	BadMOS int
 	// Kept is since when rollups, and facts with them, are kept as of a moment; nil:
 	// since ever. The store may have been told of an earlier one.
 	Kept func(now time.Time) time.Time
+	// Schemes gives those of the moment, which people are appraised by; nil for none.
+	Schemes func() []Scheme
+	// Alerts are the rules that RunAlerts holds against the present; nil for none.
+	Alerts *alert.Set
+	// Webhook tells how the calling of one fares; nil where there is none.
+	Webhook func() *WebhookHealth
+	// Setup is how switches and rosters are tried.
+	Setup Setup
 	// Audit notes who read what about people; nil for nowhere.
 	Audit func(AuditEntry)
 	// Now is the clock.
 	Now func() time.Time
 }
 
+// DefaultTarget is the service level that a queue is to reach which is told no other:
+// 80 % within the threshold is what most centres begin with.
+const DefaultTarget = 0.8
+
 // Service answers. Any goroutine may call its methods. They ask nobody who they
 // are: that is for a View.
 type Service struct {
 	cfg       Config
 	directory directory
+	standing  standing
+	sealing   sync.Mutex // held while scores are sealed
+	alerts    *alerts
+	setup     setup
 }
 
 // New returns the service for a set of switches that does not change.
@@ -98,6 +121,9 @@ func New(c Config) *Service {
 	if c.Queue == nil {
 		c.Queue = func(string) metrics.QueueSettings { return metrics.DefaultQueueSettings() }
 	}
+	if c.Target == nil {
+		c.Target = func(string) float64 { return DefaultTarget }
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -107,8 +133,9 @@ func New(c Config) *Service {
 	if c.Intake == nil {
 		c.Intake = NewIntake(c.Store, nil)
 	}
-	s := &Service{cfg: c}
+	s := &Service{cfg: c, setup: setup{Setup: c.Setup}}
 	s.directory.seen = make([]seen, len(c.Sources))
+	s.alerts = newAlerts(s, c.Alerts)
 	return s
 }
 

@@ -101,7 +101,7 @@ func (a *asked) rows(ctx context.Context, periods []period) ([]KPIRow, error) {
 			return nil, err
 		}
 		if slices.ContainsFunc(a.kpis, (*metrics.KPI).OfContacts) {
-			if err := a.service.resolved(ctx, q, s.add); err != nil {
+			if err := a.service.resolved(ctx, q, nil, s.add); err != nil {
 				return nil, err
 			}
 		}

@@ -12,7 +12,7 @@ import (
 // shiftStep is the step that is not calendar's: shifts need not cover all time.
 const shiftStep = "shift"
 
-// maxPeriods bounds what a span can be cut into: ten years of hours.
+// maxPeriods bounds what a span can be cut into: eleven years of hours, or three of their quarters.
 const maxPeriods = 100_000
 
 // period is one that rows are formed for.
@@ -46,7 +46,7 @@ func (a *asked) periods(from, to metrics.Interval, until Moment) ([]period, stri
 	case a.Step == shiftStep:
 		return a.shiftPeriods(span)
 	case !known:
-		return nil, "", fmt.Errorf("step %q is none of hour, shift, day, week, month", a.Step)
+		return nil, "", fmt.Errorf("step %q is none of 15m, hour, shift, day, week, month", a.Step)
 	default:
 		var list []period
 		for p := range step.Periods(span.From.In(a.zone), end) {

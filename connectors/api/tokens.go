@@ -109,6 +109,19 @@ func (t *Tokens) Known(k *Token) bool {
 	return is != nil && (is.Expires.IsZero() || now.Before(is.Expires))
 }
 
+// Of is the token that has a hash, while it is one. The daemon's own are told as
+// others are.
+func (t *Tokens) Of(hash string) (*Token, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.look()
+	k := t.builtin[hash]
+	if k == nil {
+		k = t.byHash[hash]
+	}
+	return k, k != nil && (k.Expires.IsZero() || t.now().Before(k.Expires))
+}
+
 // look reads the file anew where it has changed.
 func (t *Tokens) look() {
 	info, err := os.Stat(t.file)

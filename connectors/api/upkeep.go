@@ -54,6 +54,9 @@ func (s *Service) Forget(ctx context.Context, r ForgetRequest) (*Forgotten, erro
 	f, err := Forget(ctx, s.cfg.Store, r, metrics.MillisOf(s.Now()), s.cfg.Intake.forget)
 	if err == nil {
 		s.cfg.Intake.forgets.Add(1)
+		if r.Kind == ForgetAgent {
+			s.alerts.forget(r.Agent)
+		}
 	}
 	return f, err
 }

@@ -9,6 +9,7 @@ import (
 
 	"tallyd/metrics"
 	"tallyd/metrics/roster"
+	"tallyd/rules"
 )
 
 // View is the service as somebody may see it. Every question of somebody else than
@@ -108,22 +109,31 @@ func (v *View) limitKPI(q *KPIQuery) error {
 
 // Contacts answers as Service.Contacts does: a supervisor with what the agents did
 // who are in the own teams now, and with callers whom nobody answered; an agent
-// with its own.
+// with its own. For whom such an agent was rung they see too, but not who else
+// answered, nor how that went.
 func (v *View) Contacts(ctx context.Context, q ContactQuery) (*ContactList, error) {
 	if err := v.May(AskContacts); err != nil {
 		return nil, err
 	}
 	people := v.People()
 	if !people.all {
-		if q.Agent != "" && !people.Has(q.Agent) {
-			return nil, fmt.Errorf("%w: %q (role %s) may not see the contacts of agent %q", ErrForbidden, v.who.Name, v.who.Role, q.Agent)
+		for _, agent := range []string{q.Agent, q.Rung} {
+			if agent != "" && !people.Has(agent) {
+				return nil, fmt.Errorf("%w: %q (role %s) may not see the contacts of agent %q", ErrForbidden, v.who.Name, v.who.Role, agent)
+			}
 		}
-		if v.who.Role == AgentRole {
-			q.Agent = v.who.Agent
+		if q.Rung == "" {
+			q.of = people.names
+			if v.who.Role == AgentRole {
+				q.Agent = v.who.Agent
+			}
 		}
-		q.of = people.names
 	}
-	v.audit(AskContacts, []string{q.Agent}, q.From, q.To)
+	about := q.Agent
+	if about == "" {
+		about = q.Rung
+	}
+	v.audit(AskContacts, []string{about}, q.From, q.To)
 	list, err := v.service.Contacts(ctx, q)
 	if err != nil {
 		return nil, err
@@ -172,9 +182,94 @@ func (v *View) Export(ctx context.Context, q ExportQuery) (*ExportList, error) {
 	return v.service.Export(ctx, q)
 }
 
+// Scores answers as Service.Scores does: a supervisor with the cards of who is in the
+// own teams now, an agent with its own.
+func (v *View) Scores(ctx context.Context, q ScoreQuery) (*ScoreList, error) {
+	if err := v.limitScores(&q); err != nil {
+		return nil, err
+	}
+	return v.service.Scores(ctx, q)
+}
+
+// Explain answers as Service.Explain does, about whom Scores may be asked.
+func (v *View) Explain(ctx context.Context, q ExplainQuery) (*ExplainResult, error) {
+	if err := v.limitScores(&q.ScoreQuery); err != nil {
+		return nil, err
+	}
+	return v.service.Explain(ctx, q)
+}
+
+func (v *View) limitScores(q *ScoreQuery) error {
+	if err := v.May(SeeScores); err != nil {
+		return err
+	}
+	people := v.People()
+	if !people.all {
+		if q.Agent != "" && !people.Has(q.Agent) {
+			return fmt.Errorf("%w: %q (role %s) may not see the card of agent %q", ErrForbidden, v.who.Name, v.who.Role, q.Agent)
+		}
+		if v.who.Role == AgentRole {
+			q.Agent = v.who.Agent
+		}
+		q.of = people.names
+	}
+	v.audit(SeeScores, []string{q.Agent}, dayOf(q.From), dayOf(q.To))
+	return nil
+}
+
+// dayOf is when a day begins, zero for none.
+func dayOf(d rules.Date) time.Time {
+	if d == (rules.Date{}) {
+		return time.Time{}
+	}
+	return d.Midnight(time.UTC)
+}
+
+// Cycles answers as Service.Cycles does.
+func (v *View) Cycles(ctx context.Context) ([]Cycle, error) {
+	if err := v.May(SeeScores); err != nil {
+		return nil, err
+	}
+	return v.service.Cycles(ctx)
+}
+
+// Schemes answers as Service.Schemes does: whoever may see scores may know what they
+// are formed by.
+func (v *View) Schemes(ctx context.Context, q SchemeQuery) (*SchemeList, error) {
+	if err := v.May(SeeScores); err != nil {
+		return nil, err
+	}
+	return v.service.Schemes(ctx, q)
+}
+
+// History answers as Service.History does, about whom Scores may be asked.
+func (v *View) History(ctx context.Context, q HistoryQuery) (*History, error) {
+	whose := ScoreQuery{Agent: q.Agent}
+	if err := v.limitScores(&whose); err != nil {
+		return nil, err
+	}
+	q.Agent = whose.Agent // an agent need not say whose
+	return v.service.History(ctx, q)
+}
+
+// Seal does as Service.Seal does.
+func (v *View) Seal(ctx context.Context, q ScoreQuery) (*ScoreList, error) {
+	if err := v.May(SealScores); err != nil {
+		return nil, err
+	}
+	v.audit(SealScores, nil, dayOf(q.From), dayOf(q.To))
+	return v.service.Seal(ctx, q, v.who.Name)
+}
+
 // show leaves out of a contact whom else it was offered to.
 func (p *People) show(c *Contact) {
 	c.Attempts = slices.DeleteFunc(c.Attempts, func(a Attempt) bool { return !p.Has(a.Agent) })
+	if b := c.CallBack; b != nil && !p.Has(b.Agent) {
+		b.Agent, b.ID = "", ""
+	}
+	if c.Agent != "" && !p.Has(c.Agent) {
+		c.Agent, c.EndedBy, c.Talk, c.Hold, c.Holds, c.HeldSpans, c.Consulted, c.Media = "", "", 0, 0, 0, nil, nil, nil
+	}
 }
 
 // RosterEntry is one agent of the roster as of a moment.

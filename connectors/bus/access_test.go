@@ -27,28 +27,34 @@ var askers = []api.Asker{
 
 // The subjects, and by hand who may read them, and who may publish on them.
 var mayRead = map[string]string{
-	"tally.v1.main.agent.1001@default.state": "root boss ann wall hr",
-	"tally.v1.main.agent.1001@default.kpi":   "root boss ann wall hr",
-	"tally.v1.main.agent.1002@default.state": "root wall hr",
-	"tally.v1.main.agent.*.state":            "root wall hr",
-	"tally.v1.main.queue.support.state":      "root boss wall hr",
-	"tally.v1.main.queue.*.kpi":              "root boss wall hr",
-	"tally.v1.main.site.state":               "root boss wall hr",
-	"tally.v1.main.heartbeat":                "root boss wall hr",
-	"tally.v1.main.rollup.site":              "root hr",
-	"tally.v1.main.contact.x":                "root hr",
-	"tally.v1.main.score.c.a":                "root hr",
-	"tally.v1.main.query.kpi":                "",
-	"tally.v1.main.snapshot.agents":          "",
-	"tally.v1.main.in.survey":                "",
-	"tally.v1.other.site.state":              "",
-	"_INBOX.x":                               "wall",
-	"_INBOX_internal.>":                      "",
-	"_INBOX_other.>":                         "",
-	"_INBOX_hr.>":                            "hr",
-	"$SYS.>":                                 "",
-	"$JS.>":                                  "",
-	">":                                      "",
+	"tally.v1.main.agent.1001@default.state":   "root boss ann wall hr",
+	"tally.v1.main.agent.1001@default.kpi":     "root boss ann wall hr",
+	"tally.v1.main.agent.1002@default.state":   "root wall hr",
+	"tally.v1.main.agent.*.state":              "root wall hr",
+	"tally.v1.main.queue.support.state":        "root boss wall hr",
+	"tally.v1.main.queue.*.kpi":                "root boss wall hr",
+	"tally.v1.main.site.state":                 "root boss wall hr",
+	"tally.v1.main.heartbeat":                  "root boss wall hr",
+	"tally.v1.main.alert.w.queue.support":      "root boss wall hr",
+	"tally.v1.main.alert.w.site":               "root boss wall hr",
+	"tally.v1.main.alert.*.queue.*":            "root boss wall hr",
+	"tally.v1.main.alert.p.agent.1001@default": "root boss ann hr",
+	"tally.v1.main.alert.p.agent.1002@default": "root hr",
+	"tally.v1.main.alert.*.agent.*":            "root hr",
+	"tally.v1.main.rollup.site":                "root hr",
+	"tally.v1.main.contact.x":                  "root hr",
+	"tally.v1.main.score.c.a":                  "root hr",
+	"tally.v1.main.query.kpi":                  "",
+	"tally.v1.main.snapshot.agents":            "",
+	"tally.v1.main.in.survey":                  "",
+	"tally.v1.other.site.state":                "",
+	"_INBOX.x":                                 "wall",
+	"_INBOX_internal.>":                        "",
+	"_INBOX_other.>":                           "",
+	"_INBOX_hr.>":                              "hr",
+	"$SYS.>":                                   "",
+	"$JS.>":                                    "",
+	">":                                        "",
 }
 
 var mayPublish = map[string]string{
@@ -61,10 +67,19 @@ var mayPublish = map[string]string{
 	"tally.v1.main.snapshot.agents":                          "root boss ann wall hr",
 	"tally.v1.main.snapshot.queues":                          "root boss wall hr",
 	"tally.v1.main.snapshot.site.state":                      "root boss wall hr",
+	"tally.v1.main.alert.w.queue.support":                    "",
+	"tally.v1.main.snapshot.alerts":                          "root boss ann wall hr",
+	"tally.v1.main.snapshot.alert.w.queue.support":           "root boss wall hr",
+	"tally.v1.main.snapshot.alert.w.site":                    "root boss wall hr",
+	"tally.v1.main.snapshot.alert.p.agent.1001@default":      "root boss ann wall hr",
+	"tally.v1.main.snapshot.alert.p.agent.1002@default":      "root wall hr", // which is answered with an error
 	"tally.v1.main.query.kpi":                                "root boss ann wall hr",
 	"tally.v1.main.query.contacts":                           "root boss ann hr",
 	"tally.v1.main.query.roster":                             "root boss ann hr",
 	"tally.v1.main.query.facts":                              "root boss ann hr",
+	"tally.v1.main.query.scores":                             "root boss ann hr",
+	"tally.v1.main.query.schemes":                            "root boss ann hr",
+	"tally.v1.main.query.history":                            "root boss ann hr",
 	"tally.v1.main.in.survey":                                "root survey",
 	"$SRV.PING":                                              "root boss ann wall hr",
 	"$JS.API.STREAM.DELETE.TALLY_main_CONTACTS":              "",
@@ -270,7 +285,8 @@ func TestDiscovery(t *testing.T) {
 			t.Errorf("%s: %v", e.Name, e.Metadata)
 		}
 	}
-	if got.Name != "tallyd" || names["kpi"] != "tally.v1.main.query.kpi" || names["snapshot"] != "tally.v1.main.snapshot.>" || len(names) != 5 {
-		t.Errorf("%+v", got)
+	if got.Name != "tallyd" || names["kpi"] != "tally.v1.main.query.kpi" || names["snapshot"] != "tally.v1.main.snapshot.>" ||
+		names["schemes"] != "tally.v1.main.query.schemes" || names["history"] != "tally.v1.main.query.history" || len(names) != 8 {
+		t.Errorf("%s has %v", got.Name, names)
 	}
 }

@@ -35,11 +35,14 @@ var subjectsDescribed = []described{
 	{"queueFigures", "queue.{id}.kpi", "a queue's figures of the local day: on change, at most once a second", api.Figures{}, nil, "tally.v1.main.queue.support@default.kpi"},
 	{"siteState", "site.state", "everybody together: on change, at most ten times a second", api.SiteState{}, nil, "tally.v1.main.site.state"},
 	{"heartbeat", "heartbeat", "the daemon lives: every five seconds", api.Heartbeat{}, nil, "tally.v1.main.heartbeat"},
+	{"alert", "alert.{rule}.{of}.{id}", "an alert is raised, or clears; one about the site has no id", api.AlertState{}, nil, "tally.v1.main.alert.waiting_long.queue.support@default"},
 	{"rollup", "rollup.{kind}.{id}", "what was counted in a quarter hour, in the JetStream stream TALLY_SITE_ROLLUPS; the site's has no id, those of pairs and pauses have two", api.RollupRecord{}, nil, "tally.v1.main.rollup.queue.support@default"},
 	{"contact", "contact.{id}", "a contact that was stored, in the JetStream stream TALLY_SITE_CONTACTS", api.ContactRecord{}, nil, "tally.v1.main.contact.6d2c4f0e-31"},
+	{"score", "score.{cycle}.{id}", "a sealed card of an agent, in the JetStream stream TALLY_SITE_SCORES", api.ScoreRecord{}, nil, "tally.v1.main.score.inbound-service-2026-10.ann"},
 	{"snapshotOfAgent", "snapshot.agent.{id}.state", "the present message of agent.{id}.state; every subject that is pushed has such a twin", struct{}{}, api.AgentState{}, "tally.v1.main.agent.1001@default.state"},
 	{"snapshotOfAgents", "snapshot.agents", "all agents' present states, in pages", pageRequest{}, api.Roster{}, "agents"},
 	{"snapshotOfQueues", "snapshot.queues", "all queues' present states, in pages", pageRequest{}, api.Roster{}, ""},
+	{"snapshotOfAlerts", "snapshot.alerts", "what is raised, and the latest hundred alerts that cleared", struct{}{}, AlertsAnswer{}, "alerts"},
 	{"queryKPI", "query.kpi", "figures of queues, agents, teams, roles or the site over any span", KPIRequest{}, KPIAnswer{}, "tally.v1.main.query.kpi"},
 	{"queryContacts", "query.contacts", "what became of single callers, a page at a time", ContactsRequest{}, ContactsAnswer{}, "tally.v1.main.query.contacts"},
 	{"survey", "in.survey", "what a caller said of a contact; answered when it is on the disk", api.Fact{}, FactStored{}, "tally.v1.main.in.survey"},
@@ -47,6 +50,9 @@ var subjectsDescribed = []described{
 	{"training", "in.training", "a course that an agent took; answered when it is on the disk", api.Fact{}, FactStored{}, "tally.v1.main.in.training"},
 	{"form", "in.form", "a quality form about an agent; answered when it is on the disk", api.Fact{}, FactStored{}, "tally.v1.main.in.form"},
 	{"queryRoster", "query.roster", "who is who at a moment", RosterRequest{}, RosterAnswer{}, "tally.v1.main.query.roster"},
+	{"queryScores", "query.scores", "cards: sealed ones of a period, or as they stand", ScoresRequest{}, ScoresAnswer{}, "tally.v1.main.query.scores"},
+	{"querySchemes", "query.schemes", "by what people are appraised: the schemes of the site, or the one of a cycle", SchemesRequest{}, SchemesAnswer{}, "tally.v1.main.query.schemes"},
+	{"queryHistory", "query.history", "somebody's sealed scores, period after period", HistoryRequest{}, HistoryAnswer{}, "tally.v1.main.query.history"},
 	{"queryFacts", "query.facts", "what others told of agents, a page at a time", FactsRequest{}, FactsAnswer{}, "tally.v1.main.query.facts"},
 }
 
@@ -102,7 +108,10 @@ func describe(examples map[string]json.RawMessage) ([]byte, error) {
 // parametersOf are the parameters in a subject.
 func parametersOf(subject string) object {
 	out := object{"site": object{"description": "the site's name"}}
-	for _, p := range []struct{ name, doc string }{{"id", "an agent's, queue's or contact's name, written as one token"}, {"kind", "site, queue, agent, pair or pause"}} {
+	for _, p := range []struct{ name, doc string }{{"id", "an agent's, queue's or contact's name, written as one token"}, {"kind", "site, queue, agent, pair or pause"},
+		{"cycle", "a scheme and period, written as one token: inbound-service-2026-10"},
+
+		{"rule", "the id of a rule"}, {"of", "queue, agent or site"}} {
 		if strings.Contains(subject, "{"+p.name+"}") {
 			out[p.name] = object{"description": p.doc}
 		}

@@ -36,6 +36,8 @@ type Config struct {
 	Credentials string
 	// Tokens says who may come in; nil: none but those of the data folder.
 	Tokens *api.Tokens
+	// Sessions says which pages may come in with a ticket; nil: none.
+	Sessions *api.Sessions
 	// Certificate and Key are the embedded server's files, "" for none: it then
 	// speaks in the clear.
 	Certificate, Key string
@@ -142,7 +144,8 @@ func (b *Bus) Run(ctx context.Context) error {
 	records := newRecords(b, nc)
 	b.fares.Store(&fares{nc, records})
 	pulse := &pulse{bus: b, nc: nc, records: records}
-	answers := &answers{bus: b, states: states, figures: figures, pulse: pulse}
+	alerts := newAlertStreams(b, nc)
+	answers := &answers{bus: b, states: states, figures: figures, pulse: pulse, alerts: alerts}
 	asked, err := b.offer(ctx, nc, append(questionsOf(b), answers.questions()...))
 	if err != nil {
 		return err
@@ -165,6 +168,7 @@ func (b *Bus) Run(ctx context.Context) error {
 	running.Go(func() { states.run(ctx) })
 	running.Go(func() { figures.run(ctx) })
 	running.Go(func() { pulse.run(ctx) })
+	running.Go(func() { alerts.run(ctx) })
 	running.Go(func() { records.run(ctx) })
 	if b.gate != nil && b.cfg.Service.Stores() {
 		running.Go(func() { (&readers{b, nc}).run(ctx) })

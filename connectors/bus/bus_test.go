@@ -369,7 +369,7 @@ func TestSlowConsumer(t *testing.T) {
 		if _, err := stalled.Write([]byte("PING\r\n")); err != nil {
 			break
 		}
-		if time.Since(begin) > 5*time.Second {
+		if time.Since(begin) > 30*time.Second { // on a busy machine, too
 			t.Fatal("the stalled subscriber is still connected")
 		}
 	}

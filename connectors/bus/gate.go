@@ -22,6 +22,7 @@ import (
 type gate struct {
 	service  *api.Service
 	tokens   *api.Tokens
+	sessions *api.Sessions // nil for none
 	subjects Subjects
 	log      *slog.Logger
 
@@ -31,16 +32,18 @@ type gate struct {
 
 // visitor is a connection and what it was let in with.
 type visitor struct {
-	token  *api.Token
-	people []string // whom it may see, by name; nil for all
+	token   *api.Token
+	session string   // of the pages that hold it; "" for none
+	people  []string // whom it may see, by name; nil for all
 }
 
 func newGate(b *Bus) *gate {
-	return &gate{service: b.cfg.Service, tokens: b.cfg.Tokens, subjects: b.subjects, log: b.cfg.Logger, open: map[uint64]*visitor{}}
+	return &gate{service: b.cfg.Service, tokens: b.cfg.Tokens, sessions: b.cfg.Sessions, subjects: b.subjects, log: b.cfg.Logger, open: map[uint64]*visitor{}}
 }
 
 // Check lets a client in, or does not. The token is NATS's token, or the password
-// of a user who is called as the token is.
+// of a user who is called as the token is. Pages show a ticket of their session
+// instead, and are out when the session is.
 func (g *gate) Check(c server.ClientAuthentication) bool {
 	o := c.GetOpts()
 	secret, from := o.Token, "the same machine"
@@ -53,7 +56,7 @@ func (g *gate) Check(c server.ClientAuthentication) bool {
 			from = host
 		}
 	}
-	k, err := g.tokens.Check(secret, from)
+	k, session, err := g.who(secret, from)
 	if err == nil && o.Username != "" && o.Username != k.Name {
 		err = fmt.Errorf("%w: the user is called %q, the token %q", api.ErrToken, o.Username, k.Name)
 	}
@@ -64,7 +67,7 @@ func (g *gate) Check(c server.ClientAuthentication) bool {
 		return false
 	}
 	user := &server.User{Username: k.Name, ConnectionDeadline: k.Expires}
-	v := &visitor{token: k}
+	v := &visitor{token: k, session: session}
 	if k.Name != api.InternalAsker().Name {
 		people := g.service.As(k.Asker, "nats").People()
 		v.people = people.List()
@@ -75,6 +78,17 @@ func (g *gate) Check(c server.ClientAuthentication) bool {
 	g.mu.Unlock()
 	c.RegisterUser(user)
 	return true
+}
+
+// who tells whose a token or ticket is.
+func (g *gate) who(secret, from string) (k *api.Token, session string, err error) {
+	if g.sessions != nil && api.IsTicket(secret) {
+		if signed, err := g.sessions.Admit(secret); err == nil {
+			return signed.Token, signed.ID, nil
+		}
+	}
+	k, err = g.tokens.Check(secret, from) // a ticket that is none counts as a wrong token
+	return k, "", err
 }
 
 // gateEvery is how often connections are held against the tokens.
@@ -108,7 +122,7 @@ func (g *gate) stale(s *server.Server) map[uint64]string {
 		switch {
 		case s.GetClient(id) == nil:
 			delete(g.open, id)
-		case !g.tokens.Known(v.token), !slices.Equal(v.people, g.service.As(v.token.Asker, "nats").People().List()):
+		case !g.tokens.Known(v.token), v.session != "" && !g.sessions.Known(v.session), !slices.Equal(v.people, g.service.As(v.token.Asker, "nats").People().List()):
 			out[id] = v.token.Name
 		}
 	}

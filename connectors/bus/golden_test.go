@@ -17,6 +17,7 @@ import (
 	"tallyd/connectors/api"
 	"tallyd/metrics"
 	"tallyd/metrics/roster"
+	"tallyd/rules"
 	"tallyd/storage"
 )
 
@@ -78,7 +79,12 @@ func messages(t *testing.T) []example {
 	}
 	states, figures := newStates(b, nil), newFigures(b, nil)
 	defer figures.watch.Close()
-	a := &answers{bus: b, states: states, figures: figures, pulse: &pulse{bus: b, records: newRecords(b, nil)}}
+	a := &answers{bus: b, states: states, figures: figures, pulse: &pulse{bus: b, records: newRecords(b, nil)}, alerts: newAlertStreams(b, nil)}
+	alerts := func() {
+		if err := l.service.StepAlerts(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}
 	look := func() {
 		if err := figures.look(context.Background()); err != nil {
 			t.Fatal(err)
@@ -108,7 +114,14 @@ func messages(t *testing.T) []example {
 		l.pass(20_000)
 	}
 	v := l.join("support@default")
-	l.pass(31_000)
+	l.pass(25_000)
+	alerts()
+	l.pass(6000)
+	alerts()
+	raised := b.subjects.Alert("waiting_long", api.Queues, "support@default")
+	view := l.service.As(api.InternalAsker(), "test")
+	m, err := a.answer(context.Background(), view, request{subject: b.subjects.Snapshot(raised)})
+	out := []example{exampleOf(t, raised, m, err)}
 	l.apply(metrics.Event{Kind: metrics.VisitLeft, Visit: v, Outcome: metrics.Abandoned})
 	l.apply(metrics.Event{Kind: metrics.LegEnded, Leg: v, By: metrics.Self})
 	v = l.join("support@default")
@@ -120,6 +133,7 @@ func messages(t *testing.T) []example {
 	l.join("support@default")
 	l.pass(3000)
 	look()
+	alerts()
 	contacts := &metrics.Sealed{Switch: "fs1", Interval: metrics.IntervalOf(metrics.Millis(l.now.Load()))}
 	start := contacts.Interval.Start()
 	contacts.Contacts = append(contacts.Contacts, metrics.Contact{
@@ -140,15 +154,16 @@ func messages(t *testing.T) []example {
 	l.intake.Take(contacts)
 
 	s := b.subjects
-	view := l.service.As(api.InternalAsker(), "test")
-	var out []example
 	for _, subject := range []string{
 		s.AgentState("1001@default"), s.AgentKPI("1001@default"), s.QueueState("support@default"), s.QueueKPI("support@default"),
-		s.SiteState(), s.Heartbeat(), "agents", s.AgentState("nobody"),
+		s.SiteState(), s.Heartbeat(), "agents", "alerts", s.AgentState("nobody"),
 	} {
 		asked := s.Snapshot(subject)
 		if subject == "agents" {
 			asked = s.Agents()
+		}
+		if subject == "alerts" {
+			asked = s.Alerts()
 		}
 		m, err := a.answer(context.Background(), view, request{subject: asked})
 		out = append(out, exampleOf(t, subject, m, err))
@@ -173,9 +188,9 @@ func messages(t *testing.T) []example {
 		}
 		out = append(out, example{name + " request", x.body}, exampleOf(t, name, m, err))
 	}
-	m, err := b.answerRoster(context.Background(), view, request{subject: s.QueryRoster()})
+	m, err = b.answerRoster(context.Background(), view, request{subject: s.QueryRoster()})
 	out = append(out, exampleOf(t, s.QueryRoster(), m, err))
-	return slices.Concat(out, recordExamples(t, contacts), inboundExamples(t, contacts))
+	return slices.Concat(out, recordExamples(t, contacts), inboundExamples(t, contacts), scoreExamples(t))
 }
 
 // inboundExamples sends facts about an agent of the roster, and about who answered a
@@ -246,6 +261,80 @@ func recordExamples(t *testing.T, sealed *metrics.Sealed) (out []example) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	return out
+}
+
+const exampleScheme = `scheme: inbound-service
+version: "2026.4"
+period: month
+time_zone: Asia/Shanghai
+grades: {A: 95, B: 80, C: 60, D: 0}
+roles:
+  agent:
+    indicators:
+      - {id: aht, kpi: aht, dimension: output, curve: band, band: [180s, 300s], falls_to_floor_in: 120s, weight: 60%, minimum: {answered: 40}}
+      - {id: csat, kpi: csat, dimension: soft, floor: 55%, target: 85%, stretch: 95%, weight: 40%, minimum: {surveys: 15}}
+    gates:
+      - {when: "form.qa.critical_failed > 0", cap: 60, because: "a critical compliance item failed"}
+    weights:
+      - {from: 2026-11-01, to: 2026-11-15, because: "Double Eleven: calls first", set: {aht: 80%, csat: 20%}}
+`
+
+// scoreExamples seals a month and tells of it.
+func scoreExamples(t *testing.T) (out []example) {
+	store, err := storage.Open(t.Context(), storage.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	work := metrics.Sealed{Switch: "fs1", Interval: metrics.IntervalOf(metrics.MillisOf(time.Date(2026, 10, 1, 9, 0, 0, 0, time.UTC)))}
+	for _, kind := range []metrics.RowKind{metrics.AgentRow, metrics.PairRow} {
+		row := metrics.Rollup{Kind: kind, Name: "ann"}
+		if kind == metrics.PairRow {
+			row.Second = "support@default"
+		}
+		row.Values[metrics.AnsweredCount], row.Values[metrics.Talk], row.Values[metrics.WrappingUpTime], row.Values[metrics.HandleSquared] = 50, 15_000_000, 1_500_000, 50*(330*330+120*120)
+		work.Rollups = append(work.Rollups, row)
+	}
+	if err := store.PutSealed(&work); err != nil {
+		t.Fatal(err)
+	}
+	scheme, faults, _ := rules.Read("inbound-service.yaml", []byte(exampleScheme))
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	people := roster.New(time.UTC, nil, nil, []roster.Agent{{ID: "ann", Stays: []roster.Stay{{Role: "agent"}}}})
+	b, err := New(Config{Listen: "127.0.0.1:0", Service: api.New(api.Config{Site: "main", Store: store, Roster: func() *roster.Roster { return people },
+		Schemes: func() []api.Scheme { return []api.Scheme{{Scheme: scheme, Text: []byte(exampleScheme)}} },
+		Now:     func() time.Time { return time.Date(2026, 11, 2, 8, 0, 0, 0, time.UTC) }})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	service := b.cfg.Service
+	if _, err := service.Seal(t.Context(), api.ScoreQuery{From: rules.Date{Year: 2026, Month: 10, Day: 1}, To: rules.Date{Year: 2026, Month: 11, Day: 1}}, "hr"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = service.NextItem(t.Context(), 1, func(item *api.Item) error {
+		item.Lineage = "5f0c2a91" // each folder has its own
+		for s, err := range item.Scores(t.Context()) {
+			out = append(out, exampleOf(t, b.subjects.Score(s.Cycle, s.Card.Agent), s, err))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []struct {
+		subject, question string
+		answer            func(context.Context, *api.View, request) (any, error)
+	}{
+		{b.subjects.QueryScores(), `{"cycle":"inbound-service-2026-10","agent":"ann"}`, b.answerScores},
+		{b.subjects.QuerySchemes(), `{"cycle":"inbound-service-2026-10"}`, b.answerSchemes},
+		{b.subjects.QueryHistory(), `{"agent":"ann","limit":12}`, b.answerHistory},
+	} {
+		m, err := x.answer(t.Context(), service.As(api.InternalAsker(), "test"), request{subject: x.subject, body: []byte(x.question)})
+		out = append(out, example{x.subject + " request", x.question}, exampleOf(t, x.subject, m, err))
 	}
 	return out
 }

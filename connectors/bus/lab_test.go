@@ -18,6 +18,7 @@ import (
 	"tallyd/metrics"
 	"tallyd/metrics/calendar"
 	"tallyd/metrics/roster"
+	"tallyd/rules/alert"
 )
 
 // TestMain also serves TestInboundKilled and TestStreamsKilled, which run this program
@@ -43,6 +44,13 @@ type lab struct {
 	visits  int
 }
 
+// labRules are the lab's alerts, which are held against the present when a test says so.
+const labRules = `alerts:
+  - {id: waiting_long, of: queue, when: "longest_wait > 20000", hold: 5s, owner: floor-lead, severity: critical, because: a caller waits for longer than 20 seconds}
+  - {id: long_pause, of: agent, when: "state == 'paused' && in_state > 300000", owner: team-lead, because: a pause lasts longer than five minutes}
+  - {id: busy, of: site, when: "waiting >= 3 && answered >= 0", owner: floor-lead, because: three callers wait}
+`
+
 func newLab(site string) *lab {
 	l := &lab{names: metrics.NewNames()}
 	l.now.Store(time.Date(2026, 10, 1, 9, 0, 0, 0, time.UTC).UnixMilli())
@@ -51,8 +59,13 @@ func newLab(site string) *lab {
 		[]roster.Shift{{ID: "early", Shift: calendar.Shift{Days: [7]bool{true, true, true, true, true, true, true}, From: 8 * 60, To: 16 * 60}}},
 		[]roster.Agent{{ID: "1001@default", Name: "Ann Lee", Stays: []roster.Stay{{Team: "north", Role: "agent", Shift: "early"}}}})
 	l.tracker = metrics.NewTracker(l.names, metrics.Options{Switch: "fs1", Sealed: l.intake.Take})
+	rules, faults := alert.Read("alerts.yaml", []byte(labRules), nil)
+	if len(faults) > 0 {
+		panic(faults)
+	}
 	l.service = api.New(api.Config{
-		Site: site, Intake: l.intake, Roster: func() *roster.Roster { return people }, StoreHealth: func() *api.StoreHealth {
+		Alerts: rules,
+		Site:   site, Intake: l.intake, Roster: func() *roster.Roster { return people }, StoreHealth: func() *api.StoreHealth {
 			return &api.StoreHealth{Rollups: 8_310_784_000, Contacts: 912_261_120, Other: 33_570_816, Budget: 10_000_000_000, Free: 41_802_240_000,
 				RollupsFrom: 1_633_078_800_000, ContactsFrom: 1_756_717_200_000,
 				Problems: []string{"the store takes 9.3 GB of its budget of 10 GB: beyond it the oldest contacts are deleted before their time"}}

@@ -65,11 +65,23 @@ func (p *rights) live() {
 		both(queueWord, "*", kpiWord)
 		p.pub(s.Queues())
 	}
+	if p.who.May(api.SeeAlerts) {
+		p.pub(s.Alerts())
+	}
+	if p.who.SeesAlerts(api.Queues) {
+		both(alertWord, "*", queueWord, "*")
+	}
+	if p.who.SeesAlerts(api.Site) {
+		both(alertWord, "*", siteWord)
+	}
 	if !agents {
 		return
 	}
 	p.pub(s.Agents())
-	names := p.people.List()
+	names, told := p.people.List(), p.who.SeesAlerts(api.Agents)
+	if names == nil && told {
+		both(alertWord, "*", agentWord, "*")
+	}
 	if names == nil {
 		both(agentWord, "*", stateWord)
 		both(agentWord, "*", kpiWord)
@@ -80,6 +92,9 @@ func (p *rights) live() {
 	for _, n := range names {
 		both(agentWord, EncodeID(n), stateWord)
 		both(agentWord, EncodeID(n), kpiWord)
+		if told {
+			both(alertWord, "*", agentWord, EncodeID(n))
+		}
 	}
 }
 
@@ -90,6 +105,9 @@ func (p *rights) hidden() []string {
 	if !p.who.May(api.ReadRecords) {
 		deny = append(deny, p.s.join(rollupWord, ">"), p.s.join(contactWord, ">"), p.s.join(scoreWord, ">"))
 	}
+	if !p.who.SeesAlerts(api.Agents) {
+		deny = append(deny, p.s.join(alertWord, "*", agentWord, "*"))
+	}
 	return deny
 }
 
@@ -99,7 +117,7 @@ func (p *rights) questions() {
 	for _, q := range []struct {
 		right api.Right
 		word  string
-	}{{api.AskKPI, kpiWord}, {api.AskContacts, contactsWord}, {api.SeeRoster, rosterWord}, {api.AskFacts, factsWord}} {
+	}{{api.AskKPI, kpiWord}, {api.AskContacts, contactsWord}, {api.SeeRoster, rosterWord}, {api.AskFacts, factsWord}, {api.SeeScores, scoresWord}, {api.SeeScores, schemesWord}, {api.SeeScores, historyWord}} {
 		if p.who.May(q.right) {
 			p.pub(p.s.join(queryWord, q.word))
 		}
@@ -113,7 +131,7 @@ func (p *rights) questions() {
 // a consumer for. It makes none itself: a consumer that pushes can be told to
 // publish what it reads wherever one likes.
 func (p *rights) records() {
-	for _, stream := range []string{p.s.RollupStream(), p.s.ContactStream()} {
+	for _, stream := range p.s.Streams() {
 		p.pub("$JS.API.STREAM.INFO."+stream, "$JS.API.STREAM.MSG.GET."+stream,
 			"$JS.API.CONSUMER.INFO."+stream+"."+p.who.Name, "$JS.API.CONSUMER.MSG.NEXT."+stream+"."+p.who.Name,
 			"$JS.ACK."+stream+"."+p.who.Name+".>")

@@ -23,25 +23,26 @@ const purgeWithin = 10 * time.Minute
 // purge does so where it is due.
 func (r *records) purge(ctx context.Context) error {
 	service := r.bus.cfg.Service
-	within := max(r.outlets[0].keep, r.outlets[1].keep)
-	done, lately, err := service.Forgettings(ctx, within)
+	done, ago, err := service.Forgettings(ctx)
 	if err != nil || done == r.purged {
 		return err
 	}
-	if lately {
+	if ago >= 0 {
 		told, err := service.Told()
 		if err != nil {
 			return err
 		}
 		defer told.Close()
-		n, err := r.purgeContacts(ctx, told)
-		if err == nil {
-			var agents int
-			agents, err = r.purgeRollups(ctx, told)
-			n += agents
-		}
-		if err != nil {
-			return fmt.Errorf("whoever was forgotten is still in the streams: %w", err)
+		n := 0
+		for i, purge := range []func(context.Context, *api.Told) (int, error){r.purgeRollups, r.purgeContacts, r.purgeScores} {
+			if keep := r.outlets[i].keep; keep > 0 && ago > keep {
+				continue // what was told before then is not there any more
+			}
+			deleted, err := purge(ctx, told)
+			if err != nil {
+				return fmt.Errorf("whoever was forgotten is still in the streams: %w", err)
+			}
+			n += deleted
 		}
 		if n > 0 {
 			r.bus.cfg.Logger.Info("who was forgotten was taken out of the streams", "messages", n)
@@ -122,6 +123,35 @@ func (r *records) purgeRollups(ctx context.Context, told *api.Told) (deleted int
 	for subject, n := range info.State.Subjects {
 		agent, is := r.bus.subjects.rollupAgent(subject)
 		if !is || names[agent] {
+			continue
+		}
+		if err := stream.Purge(ctx, jetstream.WithPurgeSubject(subject)); err != nil {
+			return deleted, err
+		}
+		deleted += int(n)
+	}
+	return deleted, nil
+}
+
+// purgeScores deletes the cards of whom the store has none of the cycle.
+func (r *records) purgeScores(ctx context.Context, told *api.Told) (deleted int, err error) {
+	stream, err := r.js.Stream(ctx, r.outlets[2].stream)
+	if err != nil {
+		return 0, err
+	}
+	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(r.bus.subjects.join(scoreWord, ">")))
+	if err != nil {
+		return 0, err
+	}
+	for subject, n := range info.State.Subjects {
+		cycle, agent, is := r.bus.subjects.scoreOf(subject)
+		if !is {
+			continue
+		}
+		if there, err := told.Card(ctx, cycle, agent); err != nil || there {
+			if err != nil {
+				return deleted, err
+			}
 			continue
 		}
 		if err := stream.Purge(ctx, jetstream.WithPurgeSubject(subject)); err != nil {

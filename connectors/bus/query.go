@@ -14,7 +14,7 @@ type KPIRequest struct {
 	Names     []string       `json:"names,omitempty"` // none: all
 	From      time.Time      `json:"from,omitzero"`   // none: local midnight
 	To        time.Time      `json:"to,omitzero"`     // none: now
-	Step      string         `json:"step,omitempty"`  // hour, shift, day, week or month; none: one row for the span
+	Step      string         `json:"step,omitempty"`  // 15m, hour, shift, day, week or month; none: one row for the span
 	KPIs      []string       `json:"kpis,omitempty"`  // none: all that the kind has but those of contacts
 	Threshold metrics.Millis `json:"threshold_ms,omitempty"`
 }
@@ -30,15 +30,22 @@ type KPIAnswer struct {
 
 // ContactsRequest is what query.contacts is asked with.
 type ContactsRequest struct {
-	From     time.Time         `json:"from,omitzero"`
-	To       time.Time         `json:"to,omitzero"`
-	Kind     string            `json:"kind,omitempty"` // visit or call; none: visit
-	Switch   string            `json:"switch,omitempty"`
-	Queue    string            `json:"queue,omitempty"`
-	Queues   []string          `json:"queues,omitempty"` // beside queue
-	Agent    string            `json:"agent,omitempty"`
-	Outcomes []string          `json:"outcomes,omitempty"`
-	Caller   string            `json:"caller,omitempty"` // the whole number
+	From     time.Time `json:"from,omitzero"`
+	To       time.Time `json:"to,omitzero"`
+	Kind     string    `json:"kind,omitempty"` // visit or call; none: visit
+	Switch   string    `json:"switch,omitempty"`
+	Queue    string    `json:"queue,omitempty"`
+	Queues   []string  `json:"queues,omitempty"` // beside queue
+	Agent    string    `json:"agent,omitempty"`
+	Rung     string    `json:"rung,omitempty"` // who was rung, whoever answered
+	Outcomes []string  `json:"outcomes,omitempty"`
+	Caller   string    `json:"caller,omitempty"` // the whole number
+	// MOSBelow asks for those whose audio was measured, and was below it.
+	MOSBelow float64 `json:"mos_below,omitempty"`
+	// CallBack asks what came of lost callers: told of each, due for those alone whom
+	// nobody has talked to since.
+	CallBack string            `json:"call_back,omitempty"`
+	Newest   bool              `json:"newest,omitempty"` // the latest first
 	Unseen   bool              `json:"unseen,omitempty"` // when switches could not be seen, too
 	Limit    int               `json:"limit,omitempty"`
 	After    *api.ContactPlace `json:"after,omitempty"` // next, of the answer before
@@ -68,6 +75,9 @@ func questionsOf(b *Bus) []question {
 		{"contacts", b.subjects.QueryContacts(), "what became of single callers, a page at a time", ContactsRequest{}, ContactsAnswer{}, b.answerContacts},
 		{"roster", b.subjects.QueryRoster(), "who is who at a moment", RosterRequest{}, RosterAnswer{}, b.answerRoster},
 		{"facts", b.subjects.QueryFacts(), "what others told of agents, a page at a time", FactsRequest{}, FactsAnswer{}, b.answerFacts},
+		{"scores", b.subjects.QueryScores(), "cards: sealed ones of a period, or as they stand", ScoresRequest{}, ScoresAnswer{}, b.answerScores},
+		{"schemes", b.subjects.QuerySchemes(), "by what people are appraised: the schemes of the site, or the one of a cycle", SchemesRequest{}, SchemesAnswer{}, b.answerSchemes},
+		{"history", b.subjects.QueryHistory(), "somebody's sealed scores, period after period", HistoryRequest{}, HistoryAnswer{}, b.answerHistory},
 	}
 }
 
@@ -79,6 +89,14 @@ func halve(message any) bool {
 	case ContactsAnswer:
 		return a.Halve()
 	case FactsAnswer:
+		return a.Halve()
+	case *ScoresAnswer:
+		return a.Halve()
+	case *SchemesAnswer:
+		return a.Halve()
+	case *HistoryAnswer:
+		return a.Halve()
+	case AlertsAnswer:
 		return a.Halve()
 	}
 	return false
@@ -107,8 +125,8 @@ func (b *Bus) answerContacts(ctx context.Context, view *api.View, m request) (an
 	if err := readRequest(m.body, &r); err != nil {
 		return nil, err
 	}
-	ask := api.ContactQuery{From: r.From, To: r.To, Kind: r.Kind, Switch: r.Switch, Queues: r.Queues, Agent: r.Agent,
-		Outcomes: r.Outcomes, Caller: r.Caller, Unseen: r.Unseen, Limit: r.Limit, After: r.After}
+	ask := api.ContactQuery{From: r.From, To: r.To, Kind: r.Kind, Switch: r.Switch, Queues: r.Queues, Agent: r.Agent, Rung: r.Rung,
+		Outcomes: r.Outcomes, Caller: r.Caller, MOSBelow: r.MOSBelow, CallBack: r.CallBack, Newest: r.Newest, Unseen: r.Unseen, Limit: r.Limit, After: r.After}
 	if r.Queue != "" {
 		ask.Queues = append(ask.Queues, r.Queue)
 	}

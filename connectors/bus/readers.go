@@ -21,7 +21,7 @@ const (
 	ackWait = 30 * time.Second
 )
 
-// readers keeps a durable consumer of both streams for every token that may read
+// readers keeps a durable consumer of every stream for every token that may read
 // them, called as the token is: reading goes on where it ended. Clients may not make
 // any themselves, see rights.records.
 type readers struct {
@@ -71,7 +71,7 @@ func (r *readers) keep(ctx context.Context, js jetstream.JetStream) error {
 		}
 	}
 	var errs []error
-	for _, name := range []string{r.bus.subjects.RollupStream(), r.bus.subjects.ContactStream()} {
+	for _, name := range r.bus.subjects.Streams() {
 		stream, err := js.Stream(ctx, name)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
 			continue // nothing was told yet

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"strconv"
 	"strings"
 	"sync"
@@ -42,11 +43,14 @@ const (
 	// message may be on its way from a connection that is gone. Each takes memory.
 	knownFor = 10 * time.Second
 	// rollupBytes and contactBytes bound the streams, whatever the age of what they
-	// have. A contact has a subject of its own, which takes the server some 200
-	// bytes of memory; and below 32 MB it writes in blocks, which it keeps in memory
-	// meanwhile, of 4 MB instead of 8.
+	// have.
 	rollupBytes  = 1 << 30
-	contactBytes = 31 << 20
+	contactBytes = 1 << 30
+	scoreBytes   = 256 << 20
+	// ownContactBytes is it for the embedded server, whose memory is ours. A contact
+	// has a subject of its own, which takes some 200 bytes of it; and below 32 MB the
+	// server writes in blocks, which it keeps in memory meanwhile, of 4 MB instead of 8.
+	ownContactBytes = 15 << 20
 	// headerRoom is what is left of a message for its headers.
 	headerRoom = 16 << 10
 	// inFlight is how many messages may wait for their acknowledgement.
@@ -99,9 +103,14 @@ type outlet struct {
 
 func newRecords(b *Bus, nc *nats.Conn) *records {
 	r := &records{bus: b, nc: nc, purged: -1}
+	contacts := int64(contactBytes)
+	if b.cfg.URL == "" {
+		contacts = ownContactBytes
+	}
 	r.outlets = []*outlet{
 		{stream: b.subjects.RollupStream(), subject: b.subjects.join(rollupWord, ">"), keep: b.cfg.Streams.RollupsFor, bytes: rollupBytes, publish: r.rollups},
-		{stream: b.subjects.ContactStream(), subject: b.subjects.join(contactWord, ">"), keep: b.cfg.Streams.ContactsFor, bytes: contactBytes, publish: r.contacts},
+		{stream: b.subjects.ContactStream(), subject: b.subjects.join(contactWord, ">"), keep: b.cfg.Streams.ContactsFor, bytes: contacts, publish: r.contacts},
+		{stream: b.subjects.ScoreStream(), subject: b.subjects.join(scoreWord, ">"), bytes: scoreBytes, publish: r.scores},
 	}
 	return r
 }
@@ -168,7 +177,10 @@ func (r *records) deliver(ctx context.Context) error {
 		return err
 	}
 	for {
-		above := min(r.outlets[0].above, r.outlets[1].above)
+		above := r.outlets[0].above
+		for _, o := range r.outlets {
+			above = min(above, o.above)
+		}
 		r.passed(above)
 		if err := r.forget(); err != nil {
 			return err
@@ -264,6 +276,14 @@ func toTheEnd(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), madeWithin)
 }
 
+// knownOf is how long a stream knows ids that keeps messages for a time; 0: for ever.
+func knownOf(keep time.Duration) time.Duration {
+	if keep == 0 {
+		return knownFor
+	}
+	return min(knownFor, keep)
+}
+
 func (r *records) findStream(ctx context.Context, o *outlet) error {
 	stream, err := r.js.Stream(ctx, o.stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -271,7 +291,7 @@ func (r *records) findStream(ctx context.Context, o *outlet) error {
 		defer made()
 		stream, err = r.js.CreateStream(making, jetstream.StreamConfig{
 			Name: o.stream, Subjects: []string{o.subject}, Storage: jetstream.FileStorage, MaxAge: o.keep, MaxBytes: o.bytes,
-			Discard: jetstream.DiscardOld, Replicas: max(1, r.bus.cfg.Streams.Replicas), Duplicates: min(knownFor, o.keep),
+			Discard: jetstream.DiscardOld, Replicas: max(1, r.bus.cfg.Streams.Replicas), Duplicates: knownOf(o.keep),
 			Description: "written by tallyd at site " + r.bus.cfg.Service.Site(),
 		})
 	}
@@ -333,6 +353,16 @@ func (r *records) rollups(ctx context.Context, o *outlet, item *api.Item) error 
 
 // contacts publishes an item's.
 func (r *records) contacts(ctx context.Context, o *outlet, item *api.Item) error {
+	return placed(ctx, r, o, item, item.Contacts(ctx), func(c *api.ContactRecord) string { return r.bus.subjects.Contact(c.ID) })
+}
+
+// scores publishes an item's.
+func (r *records) scores(ctx context.Context, o *outlet, item *api.Item) error {
+	return placed(ctx, r, o, item, item.Scores(ctx), func(s *api.ScoreRecord) string { return r.bus.subjects.Score(s.Cycle, s.Card.Agent) })
+}
+
+// placed publishes records that are told apart by their place in the item.
+func placed[T interface{ Place() int }](ctx context.Context, r *records, o *outlet, item *api.Item, list iter.Seq2[T, error], subject func(T) string) error {
 	from := -1
 	if o.within != "" {
 		var err error
@@ -341,14 +371,14 @@ func (r *records) contacts(ctx context.Context, o *outlet, item *api.Item) error
 		}
 	}
 	return r.send(ctx, o, func(put func(subject, part string, record any) error) error {
-		for contact, err := range item.Contacts(ctx) {
+		for record, err := range list {
 			if err != nil {
 				return err
 			}
-			if contact.Place() <= from {
+			if record.Place() <= from {
 				continue
 			}
-			if err := put(r.bus.subjects.Contact(contact.ID), strconv.Itoa(contact.Place()), contact); err != nil {
+			if err := put(subject(record), strconv.Itoa(record.Place()), record); err != nil {
 				return err
 			}
 		}

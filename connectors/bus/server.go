@@ -71,7 +71,7 @@ func startServer(c *Config, gate *gate) (*server.Server, error) {
 		JetStream:           true,
 		StoreDir:            filepath.Join(c.Dir, streamsFolder),
 		JetStreamMaxMemory:  maxStreamMemory,
-		JetStreamMaxStore:   2 * (rollupBytes + contactBytes),
+		JetStreamMaxStore:   2 * (rollupBytes + ownContactBytes + scoreBytes),
 		SyncInterval:        syncStreams,
 		NoLog:               true,
 		NoSigs:              true, // signals are the daemon's

@@ -20,12 +20,13 @@ type answers struct {
 	states  *states
 	figures *figures
 	pulse   *pulse
+	alerts  *alertStreams
 }
 
 // questions are the snapshots of all subjects.
 func (a *answers) questions() []question {
 	all := a.bus.subjects.join(snapshotWord, ">")
-	return []question{{"snapshot", all, "the present message of a subject, or all agents' or queues' states in pages", pageRequest{}, nil, a.answer}}
+	return []question{{"snapshot", all, "the present message of a subject, or all agents' or queues' states in pages, or all alerts", pageRequest{}, nil, a.answer}}
 }
 
 func (a *answers) answer(_ context.Context, view *api.View, m request) (any, error) {
@@ -41,6 +42,10 @@ func (a *answers) answer(_ context.Context, view *api.View, m request) (any, err
 		return a.states.siteState(), nil
 	case heartbeatWord:
 		return a.pulse.last(), nil
+	case alertWord:
+		return a.alerts.named(r)
+	case alertsWord:
+		return a.alerts.all(view)
 	case agentsWord, queuesWord:
 		return a.page(view, r.what, m.body)
 	case agentWord:
@@ -73,6 +78,10 @@ func maySee(view *api.View, r published) error {
 		return view.May(api.SeeQueues)
 	case agentWord:
 		return view.MaySeeAgent(r.name)
+	case alertsWord:
+		return view.May(api.SeeAlerts)
+	case alertWord:
+		return view.MaySeeAlert(r.part, r.name)
 	}
 	return view.May(api.SeeAgents)
 }
