@@ -2,12 +2,15 @@ package web
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"tallyd/connectors/api"
 	"tallyd/connectors/web/client"
@@ -26,20 +29,32 @@ var who = []api.Asker{
 
 // allowed says once more, and by hand, which roles may use which route.
 var allowed = map[string]string{
-	"/api/v1/kpi":       "root boss ann wall hr",
-	"/api/v1/contacts":  "root boss ann hr",
-	"/api/v1/facts":     "root boss ann hr",
-	"/api/v1/export":    "root hr",
-	"/api/v1/agents":    "root boss ann wall hr",
-	"/api/v1/queues":    "root boss wall hr",
-	"/api/v1/site":      "root boss wall hr",
-	"/api/v1/events":    "root boss ann wall hr",
-	"/api/v1/roster":    "root boss ann hr",
-	"/api/v1/health":    "root boss wall hr",
-	"/api/v1/catalogue": "root boss ann wall hr survey nobody",
-	"/metrics":          "root wall",
-	"/healthz":          "root boss ann wall hr survey nobody",
-	"/openapi.json":     "root boss ann wall hr survey nobody",
+	"GET /api/v1/kpi":             "root boss ann wall hr",
+	"GET /api/v1/contacts":        "root boss ann hr",
+	"GET /api/v1/facts":           "root boss ann hr",
+	"POST /api/v1/facts":          "root survey",
+	"GET /api/v1/export":          "root hr",
+	"GET /api/v1/scores":          "root boss ann hr",
+	"GET /api/v1/scores/cycles":   "root boss ann hr",
+	"GET /api/v1/scores/explain":  "root boss ann hr",
+	"GET /api/v1/scores/history":  "root boss ann hr",
+	"GET /api/v1/schemes":         "root boss ann hr",
+	"POST /api/v1/scores/seal":    "root hr",
+	"GET /api/v1/agents":          "root boss ann wall hr",
+	"GET /api/v1/agents/timeline": "root boss ann hr",
+	"GET /api/v1/queues":          "root boss wall hr",
+	"GET /api/v1/site":            "root boss wall hr",
+	"GET /api/v1/events":          "root boss ann wall hr",
+	"GET /api/v1/alerts":          "root boss ann wall hr",
+	"GET /api/v1/roster":          "root boss ann hr",
+	"GET /api/v1/names":           "root boss ann wall hr",
+	"GET /api/v1/health":          "root boss wall hr",
+	"GET /api/v1/catalogue":       "root boss ann wall hr survey nobody",
+	"GET /metrics":                "root wall",
+	"POST /api/v1/setup/switch":   "root",
+	"POST /api/v1/setup/roster":   "root",
+	"GET /healthz":                "root boss ann wall hr survey nobody",
+	"GET /openapi.json":           "root boss ann wall hr survey nobody",
 }
 
 // TestEveryRoleOnEveryRoute tries every role, and tokens that are none, on every
@@ -66,23 +81,42 @@ func TestEveryRoleOnEveryRoute(t *testing.T) {
 	if err := l.tokens.Revoke("revoked"); err != nil {
 		t.Fatal(err)
 	}
-	routes := slices.Collect(maps.Keys(l.server.api.OpenAPI().Paths))
-	for _, at := range routes {
-		if _, known := allowed[at]; !known {
-			t.Errorf("nothing says who may use %s", at)
+	for at, item := range l.server.api.OpenAPI().Paths {
+		for method, op := range map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "PUT": item.Put, "PATCH": item.Patch, "DELETE": item.Delete} {
+			if _, known := allowed[method+" "+at]; op != nil && !known {
+				t.Errorf("nothing says who may use %s %s", method, at)
+			}
 		}
 	}
-	for _, at := range slices.Sorted(maps.Keys(allowed)) {
-		may := strings.Fields(allowed[at])
+	for _, route := range slices.Sorted(maps.Keys(allowed)) {
+		may := strings.Fields(allowed[route])
+		method, at, _ := strings.Cut(route, " ")
 		for _, name := range slices.Sorted(maps.Keys(tokens)) {
 			ask := at
 			if at == "/api/v1/kpi" && name == "ann" {
 				ask += "?kind=agent" // nothing else is an agent's
 			}
-			code := l.code(tokens[name], ask)
+			if at == "/api/v1/scores/explain" || at == "/api/v1/scores/history" || at == "/api/v1/agents/timeline" {
+				ask += "?agent=ann"
+			}
+			body := "[]"
+			if at == "/api/v1/scores/seal" {
+				body = `{"from":"2026-09-01","to":"2026-10-01"}`
+			}
+			switch at {
+			case "/api/v1/setup/switch":
+				body = `{"name":"fs1","kind":"freeswitch","password":"x"}`
+			case "/api/v1/setup/roster":
+				body = `{"text":""}`
+			}
+			code := l.code(tokens[name], method, ask, body)
 			is := slices.Contains(may, name) || slices.Contains(may, "nobody")
 			want := http.StatusOK
 			switch {
+			case is && at == "/api/v1/scores/seal":
+				want = http.StatusUnprocessableEntity // there is nothing to seal of September
+			case is && strings.HasPrefix(at, "/api/v1/setup/"):
+				want = http.StatusUnprocessableEntity // nothing can be tried here
 			case is:
 			case slices.Contains([]string{"nobody", "wrong", "expired", "revoked"}, name):
 				want = http.StatusUnauthorized
@@ -93,16 +127,20 @@ func TestEveryRoleOnEveryRoute(t *testing.T) {
 				continue // so many wrong tokens are refused as that
 			}
 			if code != want {
-				t.Errorf("%s with the token of %s: %d, want %d", ask, name, code, want)
+				t.Errorf("%s %s with the token of %s: %d, want %d", method, ask, name, code, want)
 			}
 		}
 	}
 }
 
 // code is the status of an answer, of which no more is read.
-func (l *lab) code(token, at string) int {
+func (l *lab) code(token, method, at, sent string) int {
 	l.t.Helper()
-	req, err := http.NewRequest(http.MethodGet, l.http.URL+at, nil)
+	var body io.Reader
+	if method == http.MethodPost {
+		body = strings.NewReader(sent)
+	}
+	req, err := http.NewRequest(method, l.http.URL+at, body)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -170,6 +208,12 @@ func TestScopes(t *testing.T) {
 		}
 		return out
 	}
+	scored := func(name string) (out []string) {
+		for _, c := range answer[client.Scores](l, token[name], "/api/v1/scores").Cards {
+			out = append(out, fmt.Sprint(c.Agent, *c.Score))
+		}
+		return out
+	}
 	for what, c := range map[string]struct {
 		get  func(name string) []string
 		want map[string]string
@@ -179,6 +223,7 @@ func TestScopes(t *testing.T) {
 		"roster":   {people, map[string]string{"root": "[ann bob cid]", "boss": "[ann bob]", "ann": "[ann]", "hr": "[ann bob cid]"}},
 		"facts":    {facts, map[string]string{"root": "[ann by s1 bob by s1 cid by s1]", "boss": "[ann by s1 bob by s1]", "ann": "[ann by ]", "hr": "[ann by s1 bob by s1 cid by s1]"}},
 		"export":   {exported, map[string]string{"root": "[ann bob cid]", "hr": "[ann bob cid]"}},
+		"scores":   {scored, map[string]string{"root": "[ann25 bob25 cid25]", "boss": "[ann25 bob25]", "ann": "[ann25]", "hr": "[ann25 bob25 cid25]"}},
 		"contacts": {contacts, map[string]string{"root": "[ann bob cid ]", "boss": "[ann bob ]", "ann": "[ann]", "hr": "[ann bob cid ]"}},
 	} {
 		for name, want := range c.want {
@@ -189,7 +234,8 @@ func TestScopes(t *testing.T) {
 	}
 	for _, c := range [][2]string{
 		{"boss", "/api/v1/kpi?kind=agent&name=cid"}, {"boss", "/api/v1/kpi?kind=team&name=south"}, {"boss", "/api/v1/kpi?kind=role"},
-		{"boss", "/api/v1/contacts?agent=cid"}, {"boss", "/api/v1/facts?agent=cid"}, {"ann", "/api/v1/facts?agent=bob"}, {"boss", "/api/v1/export"}, {"ann", "/api/v1/kpi?kind=agent&name=bob"}, {"ann", "/api/v1/kpi?kind=queue"}, {"ann", "/api/v1/kpi?kind=site"},
+		{"boss", "/api/v1/contacts?agent=cid"}, {"boss", "/api/v1/facts?agent=cid"}, {"ann", "/api/v1/facts?agent=bob"}, {"boss", "/api/v1/export"}, {"ann", "/api/v1/kpi?kind=agent&name=bob"},
+		{"boss", "/api/v1/scores?agent=cid"}, {"ann", "/api/v1/scores?agent=bob"}, {"ann", "/api/v1/scores/explain?agent=bob"}, {"boss", "/api/v1/scores/explain?agent=cid"}, {"boss", "/api/v1/scores/history?agent=cid"}, {"ann", "/api/v1/scores/history?agent=bob"}, {"ann", "/api/v1/kpi?kind=queue"}, {"ann", "/api/v1/kpi?kind=site"},
 		{"ann", "/api/v1/contacts?agent=bob"}, {"ann", "/api/v1/kpi?kind=team"}, {"wall", "/api/v1/kpi?kind=agent"}, {"wall", "/api/v1/kpi?kind=team"},
 	} {
 		if code, _, body := l.get(token[c[0]], c[1]); code != http.StatusForbidden || !strings.Contains(body, "not allowed") {
@@ -209,7 +255,7 @@ func TestScopes(t *testing.T) {
 	for _, e := range l.audit.all() {
 		names[string(e.What)+" by "+e.Who] = true
 	}
-	for _, want := range []string{"contacts by boss", "facts by ann", "export by hr", "kpi by hr", "roster by ann", "agents by wall"} {
+	for _, want := range []string{"contacts by boss", "facts by ann", "export by hr", "scores by ann", "kpi by hr", "roster by ann", "agents by wall"} {
 		if !names[want] {
 			t.Errorf("the audit log lacks %s", want)
 		}

@@ -19,8 +19,12 @@ type contactsInput struct {
 	Switch  string    `query:"switch" maxLength:"256"`
 	Queue   []string  `query:"queue,explode" maxItems:"1000" doc:"may be given several times; none: all"`
 	Agent   string    `query:"agent" maxLength:"256" doc:"who answered, or whose call it is"`
+	Rung    string    `query:"rung" maxLength:"256" doc:"who was rung for it, whoever answered"`
 	Outcome []string  `query:"outcome,explode" maxItems:"20" doc:"answered, abandoned, timed_out, …; may be given several times, or separated by commas; none: all"`
 	Caller  string    `query:"caller" maxLength:"64" doc:"the whole number, as the switch writes it"`
+	Below   float64   `query:"mos_below" minimum:"0" maximum:"5" doc:"with audio that was measured, and had a mean opinion score below this"`
+	Back    string    `query:"call_back" enum:"told,due" doc:"what came of callers who were lost: told of each; due: those alone whom nobody has talked to within 30 days. Where all were reached an answer may have fewer contacts than its limit, and more may come after it"`
+	Order   string    `query:"order" default:"oldest" enum:"oldest,newest" doc:"by when they ended"`
 	Unseen  bool      `query:"unseen" doc:"with the spans in which switches could not be seen"`
 	Limit   int       `query:"limit" default:"1000" minimum:"1" maximum:"10000" doc:"contacts of an answer"`
 	Cursor  string    `query:"cursor" maxLength:"2048" doc:"of the answer before; the header Link has the whole address"`
@@ -32,14 +36,14 @@ type contactsOutput struct {
 }
 
 func (s *Server) registerContacts() {
-	op := operation("contacts", "/contacts", "Contacts", "What became of single callers, in the order in which it ended. A supervisor gets those of agents who are in the own teams now, and callers "+
-		"whom nobody answered; an agent its own. Reading is noted in the audit log.", api.AskContacts)
+	op := operation("contacts", "/contacts", "Contacts", "What became of single callers, in the order in which it ended, or the latest first. A supervisor gets those of agents who are in the own teams now, and callers "+
+		"whom nobody answered; an agent its own. Of calls for which such an agent was rung they see neither who else answered nor how that went. Reading is noted in the audit log.", api.AskContacts)
 	huma.Register(s.api, op, s.contacts)
 }
 
 func (s *Server) contacts(ctx context.Context, in *contactsInput) (*contactsOutput, error) {
-	q := api.ContactQuery{From: in.From, To: in.To, Kind: in.Kind, Switch: in.Switch, Queues: in.Queue, Agent: in.Agent, Outcomes: commas(in.Outcome),
-		Caller: in.Caller, Unseen: in.Unseen, Limit: in.Limit}
+	q := api.ContactQuery{From: in.From, To: in.To, Kind: in.Kind, Switch: in.Switch, Queues: in.Queue, Agent: in.Agent, Rung: in.Rung, Outcomes: commas(in.Outcome),
+		Caller: in.Caller, MOSBelow: in.Below, CallBack: in.Back, Newest: in.Order == "newest", Unseen: in.Unseen, Limit: in.Limit}
 	if in.Cursor != "" {
 		c, err := readCursor[api.ContactPlace](in.Cursor)
 		if err != nil {

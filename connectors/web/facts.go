@@ -32,6 +32,7 @@ type exportInput struct {
 
 	From  time.Time `query:"from" doc:"beginning of the span, widened to a whole quarter hour; none: local midnight"`
 	To    time.Time `query:"to" doc:"end of the span; none: now, with what is under way"`
+	Calls bool      `query:"calls" doc:"with what the callers of each queue came to in each hour: those who lead may be appraised by it"`
 	Limit int       `query:"limit" default:"10000" minimum:"1" maximum:"100000" doc:"about how many lines an answer has: whole hours, or one. Where more is true, ask again from its to; the header Link says how"`
 }
 
@@ -74,7 +75,7 @@ func (s *Server) facts(ctx context.Context, in *factsInput) (*factsOutput, error
 }
 
 func (s *Server) export(ctx context.Context, in *exportInput) (*exportOutput, error) {
-	list, err := viewOf(ctx).Export(ctx, api.ExportQuery{From: in.From, To: in.To, Limit: in.Limit})
+	list, err := viewOf(ctx).Export(ctx, api.ExportQuery{From: in.From, To: in.To, Limit: in.Limit, Calls: in.Calls})
 	if err != nil {
 		return nil, problem(err)
 	}

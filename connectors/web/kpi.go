@@ -19,7 +19,7 @@ type kpiInput struct {
 	Name      []string  `query:"name,explode" maxItems:"1000" doc:"whose figures; may be given several times; none: all that the token may see"`
 	From      time.Time `query:"from" doc:"beginning of the span, widened to a whole quarter hour; none: local midnight"`
 	To        time.Time `query:"to" doc:"end of the span; none: now, with what is under way"`
-	Step      string    `query:"step" enum:"hour,shift,day,week,month" doc:"cuts the span into periods of local time, each with rows of its own"`
+	Step      string    `query:"step" enum:"15m,hour,shift,day,week,month" doc:"cuts the span into periods of local time, each with rows of its own"`
 	TimeZone  string    `query:"time_zone" maxLength:"64" doc:"whose local time, such as Asia/Shanghai; none: the site's"`
 	KPI       []string  `query:"kpi,explode" maxItems:"100" doc:"ids of the catalogue (operation catalogue), which choose the formula too; may be given several times, or separated by commas; none: all that the kind has but those of contacts"`
 	Threshold int64     `query:"threshold_ms" minimum:"0" maximum:"3600000" doc:"service-level threshold instead of each queue's own, in milliseconds"`

@@ -20,7 +20,7 @@ func (s *Server) metrics() http.Handler {
 	}
 	without, with := handler(false), handler(true)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		g, err := s.guest(r.Header.Get("Authorization"), r.RemoteAddr)
+		g, err := s.guest(r)
 		if err == nil {
 			err = g.view.May(api.SeeMetrics)
 		}

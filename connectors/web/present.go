@@ -103,10 +103,10 @@ func (s *Server) registerRoster() {
 type healthOutput struct{ Body client.Health }
 
 func (s *Server) registerHealth() {
-	huma.Register(s.api, operation("health", "/health", "How the daemon fares", "Each switch: whether it is connected, what was missed, what cannot be seen; and the store.", api.SeeSite),
+	huma.Register(s.api, operation("health", "/health", "How the daemon fares", "Each switch: whether it is connected, what was missed, what cannot be seen; the store; and the alerts.", api.SeeSite),
 		func(context.Context, *struct{}) (*healthOutput, error) {
 			service := s.cfg.Service
-			out := &healthOutput{client.Health{Header: s.header(), Switches: service.Health(), Pending: service.Pending(), Store: service.StoreHealth()}}
+			out := &healthOutput{client.Health{Header: s.header(), Switches: service.Health(), Pending: service.Pending(), Store: service.StoreHealth(), Alerts: service.AlertsHealth()}}
 			if s.cfg.Bus != nil {
 				b := s.cfg.Bus()
 				out.Body.NATS = &client.NATSHealth{Connected: b.Connected, Streams: b.Records}

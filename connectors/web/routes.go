@@ -35,15 +35,28 @@ func (s *Server) routes() http.Handler {
 		_, _ = w.Write(s.cfg.AsyncAPI)
 	})
 	mux.Handle("GET /metrics", s.metrics())
+	s.sessionRoutes(mux)
+	mux.Handle(pagesPattern, s.pages)
 	if s.cfg.WebSocket != "" {
 		mux.Handle("GET "+s.cfg.WebSocket, s.webSocket())
 	}
 	zip := gzhttp.GzipHandler(tagged(mux))
+	// A browser shows its session by itself, also where another site's page asks: such
+	// questions that change something are refused. A token is shown on purpose.
+	ours := http.NewCrossOriginProtection()
 	return safe(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		if err := ours.Check(r); err != nil && r.Header.Get("Authorization") == "" {
+			answerProblem(w, http.StatusForbidden, "not allowed: another site's page asks")
+			return
+		}
 		if r.URL.Path == path(eventsPath) || r.URL.Path == s.cfg.WebSocket {
 			endless(w)
 			mux.ServeHTTP(w, r)
+			return
+		}
+		if _, pattern := mux.Handler(r); pattern == pagesPattern {
+			s.pages.ServeHTTP(w, r) // they are compressed and have tags
 			return
 		}
 		zip(w, r)
@@ -54,7 +67,7 @@ func (s *Server) routes() http.Handler {
 func openAPI() huma.Config {
 	c := huma.DefaultConfig("tallyd", strconv.Itoa(api.Schema)+".0.0")
 	c.Info.Description = "Figures, contacts and present states of a call centre. Every request carries a token in the header Authorization: Bearer TOKEN; " +
-		"`tallyd token create` makes one. Moments are UTC; sums are integers; the unit of a number is in its name or in `tallyd metrics`. " +
+		"`tallyd token create` makes one; the pages show the cookie of a session instead, which a token begins at /session. Moments are UTC; sums are integers; the unit of a number is in its name or in `tallyd metrics`. " +
 		"A figure that is null has no data: it is neither 0 nor 100 %."
 	c.Components.Schemas = schema.Registry(schemasPath)
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{tokenScheme: {Type: "http", Scheme: "bearer", Description: "a token of `tallyd token create`"}}
@@ -84,9 +97,16 @@ func (s *Server) register() {
 	s.registerCatalogue()
 	s.registerContacts()
 	s.registerFacts()
+	s.registerScores()
+	s.registerSchemes()
+	s.registerFeed()
 	s.registerPresent()
+	s.registerTimeline()
+	s.registerAlerts()
 	s.registerEvents()
 	s.registerRoster()
+	s.registerNames()
 	s.registerHealth()
+	s.registerSetup()
 	schema.Open(s.api.OpenAPI().Components.Schemas)
 }

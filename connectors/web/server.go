@@ -18,6 +18,7 @@ import (
 	"golang.org/x/net/netutil"
 
 	"tallyd/connectors/api"
+	"tallyd/connectors/web/pages"
 )
 
 // AddressFile holds where HTTP is served, in the data folder, for commands on the
@@ -41,6 +42,8 @@ const (
 type Config struct {
 	Service *api.Service
 	Tokens  *api.Tokens
+	// Sessions are the browsers that have signed in; nil: none can.
+	Sessions *api.Sessions
 	// Listen is the address; port 0 takes any.
 	Listen string
 	// Dir is the data folder.
@@ -49,6 +52,8 @@ type Config struct {
 	Bus func() api.BusHealth
 	// AsyncAPI describes what is published over NATS.
 	AsyncAPI []byte
+	// Subjects is what every subject of the site begins with on NATS.
+	Subjects string
 	// WebSocket is the path at which NATS is reached by WebSocket, "" for none, and
 	// WebSocketTo where these are handed on to, "" while nobody takes them.
 	WebSocket   string
@@ -64,6 +69,7 @@ type Server struct {
 	api     huma.API
 	handler http.Handler
 	live    *watcher
+	pages   *pageFiles
 	ready   chan struct{} // closed when url is set
 	url     string
 	ending  context.Context // of answers that have no end
@@ -77,6 +83,7 @@ func New(c Config) *Server {
 	}
 	s := &Server{cfg: c, live: newWatcher(c.Service, c.Logger), ready: make(chan struct{})}
 	s.ending, s.end = context.WithCancel(context.Background())
+	s.pages = newPageFiles(pages.Files())
 	s.handler = s.routes()
 	return s
 }
@@ -90,6 +97,9 @@ func (s *Server) Ready() <-chan struct{} { return s.ready }
 // URL is where clients connect, once Ready.
 func (s *Server) URL() string { return s.url }
 
+// HasPages tells whether the program was built with the pages.
+func (s *Server) HasPages() bool { return s.pages.built() }
+
 // Run serves until the context ends. It then leaves nothing behind.
 func (s *Server) Run(ctx context.Context) error {
 	l, err := net.Listen("tcp", s.cfg.Listen)
@@ -100,12 +110,15 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 		return fmt.Errorf("http cannot listen on %q: %w", s.cfg.Listen, err)
 	}
+	l = netutil.LimitListener(l, maxClients)
 	scheme := "http"
 	if s.cfg.Certificate != "" {
 		c, err := tls.LoadX509KeyPair(s.cfg.Certificate, s.cfg.Key)
 		if err != nil {
 			return errors.Join(fmt.Errorf("http: %w", err), l.Close())
 		}
+		// TLS is outermost: the server has to see it, or it neither speaks the HTTP/2 that is
+		// agreed on here nor knows that cookies are safe.
 		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{c}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}})
 		scheme = "https"
 	}
@@ -131,7 +144,7 @@ func (s *Server) Run(ctx context.Context) error {
 	running.Go(func() { s.live.run(ctx) })
 	defer running.Wait()
 	served := make(chan error, 1)
-	go func() { served <- srv.Serve(netutil.LimitListener(l, maxClients)) }()
+	go func() { served <- srv.Serve(l) }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("http: %w", err)

@@ -26,7 +26,7 @@ type event struct {
 }
 
 // wants are the kinds of event that somebody reads.
-type wants struct{ agents, queues, site, figures bool }
+type wants struct{ agents, queues, site, figures, alerts bool }
 
 // subscription is one reader.
 type subscription struct {
@@ -50,6 +50,7 @@ type watcher struct {
 	from    api.Moment
 	figures []figures // of first sight
 	places  map[figuresOf]int
+	alerts  uint64 // the next change of alerts
 }
 
 // agentSeen is what readers were told of an agent.
@@ -75,7 +76,8 @@ func (w *watcher) subscribe(want wants) *subscription {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.look()
-	s := &subscription{want: want, events: make(chan event, len(w.agents)+len(w.queues)+len(w.figures)+1+eventsHeld)}
+	raised, _ := w.service.AlertsNow()
+	s := &subscription{want: want, events: make(chan event, len(w.agents)+len(w.queues)+len(w.figures)+len(raised.Active)+1+eventsHeld)}
 	for i := range w.agents {
 		s.tell(w.agent(i))
 	}
@@ -85,6 +87,9 @@ func (w *watcher) subscribe(want wants) *subscription {
 	s.tell(w.siteEvent())
 	for i := range w.figures {
 		s.tell(w.figuresEvent(i))
+	}
+	for _, m := range raised.Active {
+		s.tell(w.alert(m))
 	}
 	w.readers[s] = true
 	select {
@@ -199,6 +204,11 @@ func (w *watcher) look() {
 		w.site, w.health = w.present.Site, health
 		w.tell(w.siteEvent())
 	}
+	var changes []api.AlertState
+	changes, w.alerts = w.service.AlertChanges(w.alerts)
+	for _, m := range changes {
+		w.tell(w.alert(m))
+	}
 }
 
 func (w *watcher) lookAtFigures(ctx context.Context, day *api.DayWatch) error {
@@ -245,6 +255,8 @@ func (s *subscription) tell(e event) bool {
 		wanted = s.want.queues
 	case api.SiteState:
 		wanted = s.want.site
+	case api.AlertState:
+		wanted = s.want.alerts
 	case api.Figures:
 		wanted = s.want.figures && (m.Agent != "" && s.want.agents || m.Queue != "" && s.want.queues)
 	}
@@ -278,6 +290,11 @@ func (w *watcher) queue(i int) event {
 
 func (w *watcher) siteEvent() event {
 	m := w.site.Message(w.health)
+	m.Header = w.header()
+	return event{"", m}
+}
+
+func (w *watcher) alert(m api.AlertState) event {
 	m.Header = w.header()
 	return event{"", m}
 }

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -24,24 +23,39 @@ import (
 	"tallyd/metrics"
 	"tallyd/metrics/calendar"
 	"tallyd/metrics/roster"
+	"tallyd/rules"
 	"tallyd/storage"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// labScheme is what the agents of the lab are appraised by.
+const labScheme = `scheme: lab
+version: "1"
+period: month
+time_zone: UTC
+grades: {A: 90, B: 0}
+roles:
+  agent:
+    indicators:
+      - {id: answered, expr: "answered", unit: number, dimension: output, floor: 0, target: 4, weight: 100%}
+`
+
 // lab is a site with one switch, that the test plays, and a server.
 type lab struct {
-	t       testing.TB
-	now     atomic.Int64 // ms
-	names   *metrics.Names
-	tracker *metrics.Tracker
-	store   *storage.Store
-	tokens  *api.Tokens
-	dir     string
-	audit   audit
-	server  *Server
-	http    *httptest.Server
-	visits  int
+	t        testing.TB
+	now      atomic.Int64 // ms
+	names    *metrics.Names
+	tracker  *metrics.Tracker
+	store    *storage.Store
+	tokens   *api.Tokens
+	sessions *api.Sessions
+	dir      string
+	audit    audit
+	server   *Server
+	http     *httptest.Server
+	visits   int
+	late     time.Duration // how far the sessions are ahead
 }
 
 func newLab(t testing.TB) *lab {
@@ -63,15 +77,23 @@ func newLab(t testing.TB) *lab {
 			{ID: "bob", Stays: []roster.Stay{{Team: "harbour", Role: "agent"}}},
 			{ID: "cid", Stays: []roster.Stay{{Team: "south", Role: "agent"}}},
 		})
+	scheme, faults, _ := rules.Read("lab.yaml", []byte(labScheme))
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
 	service := api.New(api.Config{
 		Site: "main", Store: store, Intake: intake, Roster: func() *roster.Roster { return people }, Now: l.time,
-		Audit: l.audit.note,
+		Schemes: func() []api.Scheme { return []api.Scheme{{Scheme: scheme, Text: []byte(labScheme)}} },
+		Audit:   l.audit.note,
 		Sources: []api.Source{{Name: "fs1", Tracker: l.tracker, Health: func() api.Health {
 			return api.Health{Connected: true, Since: time.UnixMilli(1_790_840_000_000)}
 		}}},
 	})
 	l.tokens = api.OpenTokens(l.dir)
-	l.server = New(Config{Service: service, Tokens: l.tokens, Dir: l.dir})
+	if l.sessions, err = api.OpenSessions(l.dir, l.tokens); err != nil {
+		t.Fatal(err)
+	}
+	l.server = New(Config{Service: service, Tokens: l.tokens, Sessions: l.sessions, Dir: l.dir, Subjects: "tally.v1.main"})
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { l.server.live.run(ctx); close(ended) }()
@@ -167,26 +189,11 @@ func (l *lab) tokensOf(who ...api.Asker) map[string]string {
 // get asks, and reads the answer.
 func (l *lab) get(token, at string, header ...string) (int, http.Header, string) {
 	l.t.Helper()
-	req, err := http.NewRequest(http.MethodGet, l.http.URL+at, nil)
-	if err != nil {
-		l.t.Fatal(err)
-	}
 	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
+		header = append(header, "Authorization", "Bearer "+token)
 	}
-	for i := 0; i < len(header); i += 2 {
-		req.Header.Set(header[i], header[i+1])
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	return resp.StatusCode, resp.Header, string(b)
+	resp, body := l.do(http.MethodGet, at, "", header...)
+	return resp.StatusCode, resp.Header, body
 }
 
 // answer asks for something that is answered.
@@ -439,9 +446,13 @@ func TestTLS(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
 	<-s.Ready()
-	c := client.Over(&http.Transport{TLSClientConfig: trust, DisableKeepAlives: true}, s.URL(), l.token(admin))
-	if site, err := c.Site(ctx); err != nil || site.Site != "main" {
-		t.Errorf("%+v, %v", site, err)
+	token := l.token(admin)
+	for _, modern := range []bool{false, true} { // HTTP/1.1 and 2
+		transport := &http.Transport{TLSClientConfig: trust.Clone(), ForceAttemptHTTP2: modern}
+		if site, err := client.Over(transport, s.URL(), token).Site(ctx); err != nil || site.Site != "main" {
+			t.Errorf("HTTP/2 %t: %+v, %v", modern, site, err)
+		}
+		transport.CloseIdleConnections()
 	}
 	if _, err := http.Get(s.URL() + "/healthz"); err == nil {
 		t.Error("a certificate that nobody vouches for is trusted")

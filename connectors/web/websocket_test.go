@@ -17,23 +17,30 @@ import (
 	"tallyd/metrics"
 )
 
-// TestWebSocket: NATS is reached under the HTTP address, by whoever has a token.
-func TestWebSocket(t *testing.T) {
-	l := newLab(t)
-	b, err := bus.New(bus.Config{Service: l.server.cfg.Service, Tokens: l.tokens, Listen: "127.0.0.1:0", Dir: l.dir, WebSocket: true})
+// nats starts a bus that takes WebSockets, until the test ends.
+func (l *lab) nats() *bus.Bus {
+	l.t.Helper()
+	b, err := bus.New(bus.Config{Service: l.server.cfg.Service, Tokens: l.tokens, Sessions: l.sessions, Listen: "127.0.0.1:0", Dir: l.dir, WebSocket: true})
 	if err != nil {
-		t.Fatal(err)
+		l.t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- b.Run(ctx) }()
-	defer func() {
+	l.t.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {
-			t.Error(err)
+			l.t.Error(err)
 		}
-	}()
+	})
 	<-b.Ready()
+	return b
+}
+
+// TestWebSocket: NATS is reached under the HTTP address, by whoever has a token.
+func TestWebSocket(t *testing.T) {
+	l := newLab(t)
+	b := l.nats()
 	var away atomic.Bool
 	to := func() string {
 		if away.Load() {

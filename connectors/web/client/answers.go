@@ -27,11 +27,59 @@ type Facts struct {
 	Cursor string `json:"cursor,omitempty" doc:"where the next answer begins; none after the last"`
 }
 
+// Fed is what became of facts that were fed in, in the order in which they were sent.
+type Fed struct {
+	V     int              `json:"v" doc:"the version of the answer"`
+	Site  string           `json:"site"`
+	Facts []api.FactAnswer `json:"facts"`
+}
+
 // Export is what appraisals rest on.
 type Export struct {
 	V    int    `json:"v" doc:"the version of the answer"`
 	Site string `json:"site"`
 	*api.ExportList
+}
+
+// Scores are cards.
+type Scores struct {
+	V    int    `json:"v" doc:"the version of the answer"`
+	Site string `json:"site"`
+	*api.ScoreList
+}
+
+// Cycles are the periods whose scores were sealed.
+type Cycles struct {
+	V      int         `json:"v" doc:"the version of the answer"`
+	Site   string      `json:"site"`
+	Cycles []api.Cycle `json:"cycles"`
+}
+
+// Schemes are what people are appraised by.
+type Schemes struct {
+	V    int    `json:"v" doc:"the version of the answer"`
+	Site string `json:"site"`
+	*api.SchemeList
+}
+
+// History is somebody's sealed scores.
+type History struct {
+	V    int    `json:"v" doc:"the version of the answer"`
+	Site string `json:"site"`
+	*api.History
+}
+
+// Explanation says why a score is what it is.
+type Explanation struct {
+	V    int    `json:"v" doc:"the version of the answer"`
+	Site string `json:"site"`
+	*api.ExplainResult
+}
+
+// Alerts are what is raised, and the latest that cleared.
+type Alerts struct {
+	api.Header
+	*api.AlertList
 }
 
 // Health is how the daemon and its connections fare.
@@ -41,6 +89,7 @@ type Health struct {
 	Pending  int                `json:"pending" doc:"closed quarter hours that wait for the disk"`
 	Store    *api.StoreHealth   `json:"store,omitempty"`
 	NATS     *NATSHealth        `json:"nats,omitempty"`
+	Alerts   *api.AlertsHealth  `json:"alerts,omitempty"`
 }
 
 // NATSHealth is how what is published fares.

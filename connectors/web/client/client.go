@@ -6,6 +6,7 @@ package client
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -49,7 +50,7 @@ type KPIQuery struct {
 	Kind      string // queue, agent, team, role or site; "": queue
 	Names     []string
 	From, To  time.Time
-	Step      string // hour, shift, day, week or month; "": one row for the span
+	Step      string // 15m, hour, shift, day, week or month; "": one row for the span
 	Zone      string // "": the site's
 	KPIs      []string
 	Threshold time.Duration
@@ -110,8 +111,12 @@ type ContactQuery struct {
 	Switch   string
 	Queues   []string
 	Agent    string
+	Rung     string // who was rung, whoever answered
 	Outcomes []string
 	Caller   string
+	MOSBelow float64 // with audio that was measured, and was below it
+	CallBack string  // api.CallBackTold or CallBackDue
+	Newest   bool    // the latest first
 	Unseen   bool
 	Limit    int    // of an answer
 	Cursor   string // of the answer before
@@ -127,6 +132,14 @@ func (q *ContactQuery) values() url.Values {
 	set(v, "agent", q.Agent)
 	set(v, "outcome", strings.Join(q.Outcomes, ","))
 	set(v, "caller", q.Caller)
+	if q.MOSBelow != 0 {
+		v.Set("mos_below", strconv.FormatFloat(q.MOSBelow, 'f', -1, 64))
+	}
+	set(v, "rung", q.Rung)
+	set(v, "call_back", q.CallBack)
+	if q.Newest {
+		v.Set("order", "newest")
+	}
 	setInt(v, "limit", int64(q.Limit))
 	set(v, "cursor", q.Cursor)
 	if q.Unseen {
@@ -192,10 +205,35 @@ func (c *Client) Facts(ctx context.Context, q FactQuery) (*Facts, error) {
 	return out, c.get(ctx, "/facts", v, out)
 }
 
+// Feed stores facts, at most api.MaxFed of them and 1 MB, each of the kind whose part it
+// has. The answers come in the order of the facts. Facts may be sent again: of one kind,
+// two with one id are one.
+func (c *Client) Feed(ctx context.Context, facts []api.Fact) ([]api.FactAnswer, error) {
+	body, err := json.Marshal(facts)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.send(ctx, http.MethodPost, "/facts", nil, body)
+	if err != nil {
+		return nil, err
+	}
+	out := &Fed{}
+	if err := readAnswer(resp, "/facts", out); err != nil {
+		return nil, err
+	}
+	if len(out.Facts) != len(facts) {
+		return nil, fmt.Errorf("facts: %d answers to %d facts", len(out.Facts), len(facts))
+	}
+	return out.Facts, nil
+}
+
 // Export asks for some hours of what appraisals rest on, limit lines or somewhat
-// more (0: 10,000). Where More is true, the rest is asked for from To on.
-func (c *Client) Export(ctx context.Context, from, to time.Time, limit int) (*Export, error) {
+// more (0: 10,000), with what the callers of queues came to if calls. Where More is true, the rest is asked for from To on.
+func (c *Client) Export(ctx context.Context, from, to time.Time, calls bool, limit int) (*Export, error) {
 	v, out := url.Values{}, &Export{}
+	if calls {
+		v.Set("calls", "true")
+	}
 	setTime(v, "from", from)
 	setTime(v, "to", to)
 	setInt(v, "limit", int64(limit))
@@ -204,9 +242,9 @@ func (c *Client) Export(ctx context.Context, from, to time.Time, limit int) (*Ex
 
 // AllExport asks for it, hours by hours, and gives each answer to f. It waits for one
 // no longer than within.
-func (c *Client) AllExport(ctx context.Context, within time.Duration, from, to time.Time, f func(*Export) error) error {
+func (c *Client) AllExport(ctx context.Context, within time.Duration, from, to time.Time, calls bool, f func(*Export) error) error {
 	for {
-		part, err := c.exportPart(ctx, within, from, to)
+		part, err := c.exportPart(ctx, within, from, to, calls)
 		if err != nil {
 			return err
 		}
@@ -221,10 +259,95 @@ func (c *Client) AllExport(ctx context.Context, within time.Duration, from, to t
 	}
 }
 
-func (c *Client) exportPart(ctx context.Context, within time.Duration, from, to time.Time) (*Export, error) {
+func (c *Client) exportPart(ctx context.Context, within time.Duration, from, to time.Time, calls bool) (*Export, error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	return c.Export(ctx, from, to, 0)
+	return c.Export(ctx, from, to, calls, 0)
+}
+
+// ScoreQuery says which scores are asked for: the zero value asks for all as they stand.
+type ScoreQuery struct {
+	Cycle    string // one that was sealed
+	Scheme   string
+	From, To string // days, such as 2026-10-01; To is exclusive
+	Agent    string
+	Role     string
+	// Recompute asks for sealed scores to be formed again from what is stored.
+	Recompute bool
+	// Values and Weights ask Explain what if, by indicator: 85%, 230s; 30%.
+	Values, Weights map[string]string
+}
+
+func (q *ScoreQuery) values() url.Values {
+	v := url.Values{}
+	set(v, "cycle", q.Cycle)
+	set(v, "scheme", q.Scheme)
+	set(v, "from", q.From)
+	set(v, "to", q.To)
+	set(v, "agent", q.Agent)
+	set(v, "role", q.Role)
+	if q.Recompute {
+		v.Set("recompute", "true")
+	}
+	for _, x := range []struct {
+		name string
+		of   map[string]string
+	}{{"value", q.Values}, {"weight", q.Weights}} {
+		for id, value := range x.of {
+			v.Add(x.name, id+":"+value)
+		}
+	}
+	return v
+}
+
+// Scores asks for cards.
+func (c *Client) Scores(ctx context.Context, q ScoreQuery) (*Scores, error) {
+	out := &Scores{}
+	return out, c.get(ctx, "/scores", q.values(), out)
+}
+
+// Cycles asks which periods' scores were sealed.
+func (c *Client) Cycles(ctx context.Context) (*Cycles, error) {
+	out := &Cycles{}
+	return out, c.get(ctx, "/scores/cycles", nil, out)
+}
+
+// Schemes asks what people are appraised by: of the site's schemes the one of a name, or
+// all; of a cycle the one that it was sealed by.
+func (c *Client) Schemes(ctx context.Context, scheme, cycle string) (*Schemes, error) {
+	v, out := url.Values{}, &Schemes{}
+	set(v, "scheme", scheme)
+	set(v, "cycle", cycle)
+	return out, c.get(ctx, "/schemes", v, out)
+}
+
+// History asks for an agent's sealed scores in a role ("": all), of limit cycles (0: 24).
+func (c *Client) History(ctx context.Context, agent, role string, limit int) (*History, error) {
+	v, out := url.Values{}, &History{}
+	set(v, "agent", agent)
+	set(v, "role", role)
+	setInt(v, "limit", int64(limit))
+	return out, c.get(ctx, "/scores/history", v, out)
+}
+
+// Explain asks why an agent's score is what it is.
+func (c *Client) Explain(ctx context.Context, q ScoreQuery) (*Explanation, error) {
+	out := &Explanation{}
+	return out, c.get(ctx, "/scores/explain", q.values(), out)
+}
+
+// Seal makes the scores of a scheme and period final.
+func (c *Client) Seal(ctx context.Context, scheme, from, to string) (*Scores, error) {
+	body, err := json.Marshal(map[string]string{"scheme": scheme, "from": from, "to": to})
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.send(ctx, http.MethodPost, "/scores/seal", nil, body)
+	if err != nil {
+		return nil, err
+	}
+	out := &Scores{}
+	return out, readAnswer(resp, "/scores/seal", out)
 }
 
 // Agents asks what agents are doing now; no names: all that the token may see.
@@ -243,6 +366,12 @@ func (c *Client) Site(ctx context.Context) (*api.SiteState, error) {
 	return out, c.get(ctx, "/site", nil, out)
 }
 
+// Alerts asks what is raised, and what cleared of late.
+func (c *Client) Alerts(ctx context.Context) (*Alerts, error) {
+	out := &Alerts{}
+	return out, c.get(ctx, "/alerts", nil, out)
+}
+
 // Health asks how the daemon fares.
 func (c *Client) Health(ctx context.Context) (*Health, error) {
 	out := &Health{}
@@ -258,10 +387,10 @@ func (c *Client) Roster(ctx context.Context, at time.Time) (*api.RosterList, err
 
 // Events calls f with everything that is so and then with every change, until the
 // context ends, f returns an error or the daemon goes away: an api.AgentState,
-// api.QueueState, api.SiteState, api.Figures (if figures are wanted) or Alive. What
+// api.QueueState, api.SiteState, api.AlertState, api.Figures (if figures are wanted) or Alive. What
 // came before a break is to be replaced by what comes after it.
 func (c *Client) Events(ctx context.Context, figures bool, f func(any) error) error {
-	resp, err := c.send(ctx, "/events", url.Values{"kpi": {strconv.FormatBool(figures)}})
+	resp, err := c.send(ctx, http.MethodGet, "/events", url.Values{"kpi": {strconv.FormatBool(figures)}}, nil)
 	if err != nil {
 		return err
 	}
@@ -299,6 +428,8 @@ func message(name string, data []byte) (any, error) {
 		return read[api.QueueState](data)
 	case "site":
 		return read[api.SiteState](data)
+	case "alert":
+		return read[api.AlertState](data)
 	case "figures":
 		return read[api.Figures](data)
 	case "alive":
@@ -312,10 +443,14 @@ func read[M any](data []byte) (m M, err error) {
 }
 
 func (c *Client) get(ctx context.Context, path string, v url.Values, out any) error {
-	resp, err := c.send(ctx, path, v)
+	resp, err := c.send(ctx, http.MethodGet, path, v, nil)
 	if err != nil {
 		return err
 	}
+	return readAnswer(resp, path, out)
+}
+
+func readAnswer(resp *http.Response, path string, out any) error {
 	defer resp.Body.Close()
 	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
 		return fmt.Errorf("the answer to %s cannot be read: %w", path, err)
@@ -323,10 +458,13 @@ func (c *Client) get(ctx context.Context, path string, v url.Values, out any) er
 	return nil
 }
 
-func (c *Client) send(ctx context.Context, path string, v url.Values) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+path+"?"+v.Encode(), nil)
+func (c *Client) send(ctx context.Context, method, path string, v url.Values, body []byte) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path+"?"+v.Encode(), bytes.NewReader(body))
 	if err != nil {
 		return nil, err
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
 	}
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
