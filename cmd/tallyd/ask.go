@@ -63,6 +63,15 @@ func (r *reach) dial(ctx context.Context, cfg *config.Config) (*client.Client, f
 	return client.New(r.url, strings.TrimSpace(string(b))), func() {}, nil
 }
 
+// open reads the configuration and reaches the daemon.
+func (r *reach) open(ctx context.Context, environ []string) (*client.Client, func(), error) {
+	cfg, err := config.Load(r.config, environ)
+	if err != nil {
+		return nil, nil, &codeError{exitUsage, err}
+	}
+	return r.dial(ctx, cfg)
+}
+
 // asked makes of an answer's error what the command ends with: a question that
 // cannot be answered is an error of usage.
 func asked(err error) error {

@@ -2,11 +2,15 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"tallyd/cmd/tallyd/config"
+	"tallyd/connectors/api"
 )
 
 func checkCommand(environ []string) *cobra.Command {
@@ -19,7 +23,13 @@ func checkCommand(environ []string) *cobra.Command {
 			if err != nil {
 				return &codeError{exitUsage, err}
 			}
-			if err := checkRoster(cfg); err != nil {
+			if err := checkOthers(cfg, c.OutOrStdout()); err != nil {
+				return err
+			}
+			if err := checkForms(cfg); err != nil {
+				return err
+			}
+			if err := checkAlerts(cfg); err != nil {
 				return err
 			}
 			fmt.Fprintf(c.OutOrStdout(), "the configuration is sound: site %q, %d switches, data in %s\n", cfg.Site, len(cfg.Switches), cfg.Data)
@@ -30,15 +40,69 @@ func checkCommand(environ []string) *cobra.Command {
 	return c
 }
 
-// checkRoster says what is wrong with the roster of a configuration, if it has
-// one.
-func checkRoster(cfg *config.Config) error {
+// checkOthers says what is wrong with the schemes and the roster of a configuration, if
+// it has any, and whom no scheme is for.
+func checkOthers(cfg *config.Config, out io.Writer) error {
+	schemes, err := config.LoadSchemes(cfg.SchemeFiles)
+	if err != nil {
+		return &codeError{exitUsage, err}
+	}
 	if cfg.RosterFile == "" {
 		return nil
 	}
 	zone, err := time.LoadLocation(cfg.TimeZone)
+	var roster *config.Roster
 	if err == nil {
-		_, err = config.LoadRoster(cfg.RosterFile, zone)
+		roster, err = config.LoadRoster(cfg.RosterFile, zone)
+	}
+	if err != nil {
+		return &codeError{exitUsage, err}
+	}
+	if len(schemes) > 0 {
+		for _, role := range unappraised(roster, schemes) {
+			fmt.Fprintf(out, "%s: warning: role %q is in no scheme: nobody who has it is appraised\n", cfg.RosterFile, role)
+		}
+	}
+	return nil
+}
+
+// unappraised are the roles of a roster that no scheme has.
+func unappraised(r *config.Roster, schemes []api.Scheme) []string {
+	roles := map[string]bool{}
+	for _, a := range r.Agents() {
+		for _, stay := range a.Stays {
+			if stay.Role != "" {
+				roles[stay.Role] = true
+			}
+		}
+	}
+	for _, s := range schemes {
+		for i := range s.Roles {
+			delete(roles, s.Roles[i].Name)
+		}
+	}
+	return slices.Sorted(maps.Keys(roles))
+}
+
+// checkForms says what is wrong with the forms of a configuration, if it has any.
+func checkForms(cfg *config.Config) error {
+	if cfg.FormsFile == "" {
+		return nil
+	}
+	if _, err := config.LoadForms(cfg.FormsFile); err != nil {
+		return &codeError{exitUsage, err}
+	}
+	return nil
+}
+
+// checkAlerts says what is wrong with the alerts of a configuration, if it has any.
+func checkAlerts(cfg *config.Config) error {
+	if cfg.Alerts.File == "" {
+		return nil
+	}
+	zone, err := time.LoadLocation(cfg.TimeZone)
+	if err == nil {
+		_, err = config.LoadAlerts(cfg.Alerts.File, zone)
 	}
 	if err != nil {
 		return &codeError{exitUsage, err}

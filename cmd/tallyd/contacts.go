@@ -25,8 +25,11 @@ type contactsOptions struct {
 	from, to         string
 	kind             string
 	queues, outcomes []string
-	agent, sw        string
+	agent, rung, sw  string
 	caller           string
+	mosBelow         float64
+	callBack         string
+	newest           bool
 	abandoned        bool
 	limit            int
 	details          bool
@@ -38,11 +41,12 @@ func contactsCommand(environ []string) *cobra.Command {
 	var o contactsOptions
 	c := &cobra.Command{
 		Use: "contacts", Short: "list visits and calls: the evidence behind the figures",
-		Long: "Asks the running daemon for its contacts, in the order in which they ended: one for each caller's stay in a queue or, with --kind call, one for each\n" +
+		Long: "Asks the running daemon for its contacts, in the order in which they ended, or --newest first: one for each caller's stay in a queue or, with --kind call, one for each\n" +
 			"call of an agent's own that is not from a queue. Any number can be exported: they are asked for and written page by page.\n" +
 			"Numbers of callers are masked. --caller finds those of one number all the same: it is compared by its keyed hash, normalised as callers' numbers are (numbers in the configuration).\n" +
 			"CSV and XLSX have a row for each contact, and an apostrophe before what a spreadsheet would take for a formula; JSON has who was rung and each hold too.",
 		Example: "  tallyd contacts --abandoned --queue support@default\n" +
+			"  tallyd contacts --call-back due\n" +
 			"  tallyd contacts --agent 1001@default --from 2026-11-23 --to 2026-11-24 --details\n" +
 			"  tallyd contacts --caller 13912345678 --from 2026-11-01\n" +
 			"  tallyd contacts --kind call --agent 1001@default\n" +
@@ -59,10 +63,14 @@ func contactsCommand(environ []string) *cobra.Command {
 	f.StringVar(&o.kind, "kind", "visit", "visit: stays in queues; call: calls that are not from a queue")
 	f.StringArrayVar(&o.queues, "queue", nil, "of this queue; several times for several queues")
 	f.StringVar(&o.agent, "agent", "", "that this agent answered, or whose call it is")
+	f.StringVar(&o.rung, "rung", "", "for which this agent was rung, whoever answered")
 	f.StringSliceVar(&o.outcomes, "outcome", nil, "with these outcomes, such as abandoned,timed_out")
 	f.BoolVar(&o.abandoned, "abandoned", false, "callers who hung up while waiting: --outcome abandoned")
+	f.StringVar(&o.callBack, "call-back", "", "told: what came of callers who were lost; due: those alone whom nobody has talked to since")
+	f.BoolVar(&o.newest, "newest", false, "the latest first")
 	f.StringVar(&o.sw, "switch", "", "of this switch")
 	f.StringVar(&o.caller, "caller", "", "of this number, as the switch writes it")
+	f.Float64Var(&o.mosBelow, "mos-below", 0, "with audio that was measured, and had a mean opinion score below this, such as 3.1")
 	f.IntVar(&o.limit, "limit", 0, "at most so many (default: all)")
 	f.BoolVar(&o.details, "details", false, "in the table: who was rung, holds, the way from queue to queue, ids")
 	f.StringVar(&o.format, "format", "", "table, csv, json or xlsx (default: as --output ends, or table)")
@@ -76,23 +84,30 @@ func (o *contactsOptions) request(cfg *config.Config) (r client.ContactQuery, zo
 	if zone, err = time.LoadLocation(cfg.TimeZone); err != nil {
 		return r, nil, &codeError{exitUsage, err}
 	}
-	r = client.ContactQuery{Kind: o.kind, Switch: o.sw, Queues: o.queues, Agent: o.agent, Outcomes: o.outcomes, Caller: o.caller}
+	r = client.ContactQuery{Kind: o.kind, Switch: o.sw, Queues: o.queues, Agent: o.agent, Outcomes: o.outcomes, Caller: o.caller, MOSBelow: o.mosBelow}
 	if r.From, r.To, err = spanOf("contacts", cfg, o.from, o.to); err != nil {
 		return r, nil, err
 	}
 	if !slices.Contains(metrics.ContactKindNames(), o.kind) {
 		return r, nil, usage("contacts: --kind %q is neither visit nor call", o.kind)
 	}
+	r.Rung, r.CallBack, r.Newest = o.rung, o.callBack, o.newest
 	if o.abandoned {
 		r.Outcomes = append(r.Outcomes, metrics.Abandoned.String())
+	}
+	if !slices.Contains([]string{"", api.CallBackTold, api.CallBackDue}, o.callBack) {
+		return r, nil, usage("contacts: --call-back %q is neither %s nor %s", o.callBack, api.CallBackTold, api.CallBackDue)
 	}
 	for _, name := range r.Outcomes {
 		if i := slices.Index(metrics.OutcomeNames(), name); i <= int(metrics.InProgress) {
 			return r, nil, usage("contacts: --outcome %q is none of %s", name, strings.Join(metrics.OutcomeNames()[metrics.InProgress+1:], ", "))
 		}
 	}
-	if o.kind != metrics.VisitContact.String() && (o.abandoned || len(o.queues) > 0) {
-		return r, nil, usage("contacts: --queue and --abandoned are about visits, not about calls")
+	if o.kind != metrics.VisitContact.String() && (o.abandoned || len(o.queues) > 0 || o.rung != "" || o.callBack != "") {
+		return r, nil, usage("contacts: --queue, --abandoned, --rung and --call-back are about visits, not about calls")
+	}
+	if !(o.mosBelow >= 0 && o.mosBelow <= 5) {
+		return r, nil, usage("contacts: --mos-below %v is not between 0 and 5", o.mosBelow)
 	}
 	if o.limit < 0 {
 		return r, nil, usage("contacts: --limit %d is below 0", o.limit)
@@ -168,7 +183,7 @@ func newContactWriter(o contactsOptions, out io.Writer, r client.ContactQuery, s
 	case "xlsx":
 		return &contactsXLSX{out: out, zone: zone}
 	}
-	return &contactsTable{out: out, zone: zone, site: site, from: r.From, to: r.To, calls: o.kind != metrics.VisitContact.String(), details: o.details, limit: cmp.Or(o.limit, -1)}
+	return &contactsTable{out: out, zone: zone, site: site, from: r.From, to: r.To, columns: columnsOf(o), calls: o.kind != metrics.VisitContact.String(), details: o.details, limit: cmp.Or(o.limit, -1)}
 }
 
 // copyContacts asks for page after page.

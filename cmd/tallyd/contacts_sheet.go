@@ -52,6 +52,18 @@ var sheetColumns = []sheetColumn{
 	{"path", 30, func(c *api.Contact) any { return strings.Join(c.Path, " > ") }},
 	{"call", 38, func(c *api.Contact) any { return c.Call }},
 	{"id", 38, func(c *api.Contact) any { return c.ID }},
+	{"mos", 6, mosOf},
+	{"call_back", 14, func(c *api.Contact) any { return backOf(c).State }},
+	{"called_back", 20, func(c *api.Contact) any { return api.Moment(backOf(c).At) }},
+	{"called_back_by", 20, func(c *api.Contact) any { return backOf(c).Agent }},
+}
+
+// mosOf is nothing where the audio was not measured.
+func mosOf(c *api.Contact) any {
+	if c.Media == nil {
+		return ""
+	}
+	return strconv.FormatFloat(c.Media.MOS, 'f', 2, 64)
 }
 
 func yes(b bool) string {

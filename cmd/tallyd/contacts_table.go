@@ -20,6 +20,7 @@ type contactsTable struct {
 	zone           *time.Location
 	site           string
 	from, to       time.Time
+	columns        []tableColumn
 	calls, details bool
 	limit          int
 
@@ -56,9 +57,40 @@ var callTable = []tableColumn{
 	{"ENDED BY", 9, enders},
 }
 
-func (x *contactsTable) columns() []tableColumn {
-	if x.calls {
+// lostTable is of callers whom nobody answered, and what came of them.
+var lostTable = []tableColumn{
+	{"QUEUE", 16, func(c *api.Contact) string { return c.Queue }},
+	{"STEP", 4, steps},
+	{"CALLER", 14, func(c *api.Contact) string { return c.Caller }},
+	{"WAIT", -6, func(c *api.Contact) string { return minutes(c.Wait) }},
+	{"OUTCOME", 13, func(c *api.Contact) string { return c.Outcome }},
+	{"CALL-BACK", 14, func(c *api.Contact) string { return backOf(c).State }},
+	{"AFTER", -8, func(c *api.Contact) string { return after(c) }},
+	{"BY", 9, func(c *api.Contact) string { return backOf(c).Agent }},
+}
+
+// backOf is what came of a lost caller; nothing where it is not told.
+func backOf(c *api.Contact) api.CallBack {
+	if c.CallBack == nil {
+		return api.CallBack{}
+	}
+	return *c.CallBack
+}
+
+// after is how long after the caller was lost the call began that CALL-BACK tells of.
+func after(c *api.Contact) string {
+	if at := backOf(c).At; at != 0 {
+		return minutes(at - c.Ended)
+	}
+	return ""
+}
+
+func columnsOf(o contactsOptions) []tableColumn {
+	switch {
+	case o.kind != metrics.VisitContact.String():
 		return callTable
+	case o.callBack != "":
+		return lostTable
 	}
 	return visitTable
 }
@@ -109,13 +141,13 @@ func (x *contactsTable) write(c *api.Contact) error {
 	if day := joined.Format("Monday 2006-01-02, MST"); day != x.day {
 		x.day = day
 		fmt.Fprintf(&b, "\n%s\nBEGAN   ", day)
-		for _, col := range x.columns() {
+		for _, col := range x.columns {
 			b.WriteString(" " + fit(col.title, col.width))
 		}
 		b.WriteByte('\n')
 	}
 	b.WriteString(joined.Format("15:04:05"))
-	for _, col := range x.columns() {
+	for _, col := range x.columns {
 		b.WriteString(" " + fit(printable(col.cell(c)), col.width))
 	}
 	b.WriteByte('\n')

@@ -163,6 +163,20 @@ func (s *contactsSite) testJSON(t *testing.T) {
 	}
 }
 
+// due tells whether nobody has talked to a lost caller since, as all contacts have it.
+func (s *contactsSite) due(c *api.Contact) bool {
+	lost := slices.Contains([]string{"abandoned", "timed_out", "left_empty", "exited_by_key", "join_refused", "switch_failed"}, c.Outcome)
+	hash := map[string][16]byte{}
+	for _, list := range [][]metrics.Contact{s.visits, s.calls} {
+		for i := range list {
+			hash[list[i].Visit] = list[i].Hash
+		}
+	}
+	return lost && hash[c.ID] != [16]byte{} && !slices.ContainsFunc(slices.Concat(s.visits, s.calls), func(x metrics.Contact) bool {
+		return x.Hash == hash[c.ID] && x.Outcome == metrics.Answered && x.Joined >= c.Ended
+	})
+}
+
 // testFilters: each filter against the whole list, and the way of calls through
 // several queues against the visits that have the same leg.
 func (s *contactsSite) testFilters(t *testing.T) {
@@ -180,6 +194,10 @@ func (s *contactsSite) testFilters(t *testing.T) {
 		{[]string{"--queue", some.Queue}, func(c *api.Contact) bool { return c.Queue == some.Queue }},
 		{[]string{"--queue", some.Queue, "--queue", all[0].Queue}, func(c *api.Contact) bool { return c.Queue == some.Queue || c.Queue == all[0].Queue }},
 		{[]string{"--agent", some.Agent}, func(c *api.Contact) bool { return c.Agent == some.Agent }},
+		{[]string{"--rung", some.Agent}, func(c *api.Contact) bool {
+			return slices.ContainsFunc(c.Attempts, func(a api.Attempt) bool { return a.Agent == some.Agent })
+		}},
+		{[]string{"--call-back", "due"}, s.due},
 		{[]string{"--abandoned"}, func(c *api.Contact) bool { return c.Outcome == "abandoned" }},
 		{[]string{"--outcome", "answered,timed_out"}, func(c *api.Contact) bool { return c.Outcome == "answered" || c.Outcome == "timed_out" }},
 		{[]string{"--switch", "other"}, func(*api.Contact) bool { return false }},
@@ -329,7 +347,7 @@ func (s *contactsSite) testXLSX(t *testing.T) {
 }
 
 func (s *contactsSite) testTable(t *testing.T) {
-	for _, args := range [][]string{{}, {"--details"}, {"--kind", "call"}, {"--limit", "1"}} {
+	for _, args := range [][]string{{}, {"--details"}, {"--kind", "call"}, {"--limit", "1"}, {"--call-back", "told"}} {
 		out := s.ask(t, args...)
 		for line := range strings.Lines(out) {
 			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 100 && !slices.Contains(args, "--details") {
@@ -340,6 +358,9 @@ func (s *contactsSite) testTable(t *testing.T) {
 	out := s.ask(t)
 	if want := fmt.Sprintf("\n%d visits; of what ended after 2026-11-24 09:", len(s.visits)); !strings.Contains(out, want) {
 		t.Errorf("it ends in %q, want %q", out[max(0, len(out)-120):], want)
+	}
+	if lost := s.ask(t, "--call-back", "due", "--newest"); !strings.Contains(lost, "CALL-BACK") || !strings.Contains(lost, " open") {
+		t.Errorf("who is to be called back:\n%s", lost)
 	}
 	details := s.ask(t, "--details")
 	if rang := strings.Count(details, " rang "); rang == 0 || !strings.Contains(details, " held for ") || !strings.Contains(details, " went ") {
@@ -354,7 +375,8 @@ func (s *contactsSite) testUsage(t *testing.T) {
 	}{
 		{[]string{"--kind", "mail"}, `contacts: --kind "mail" is neither visit nor call`},
 		{[]string{"--outcome", "lost"}, `contacts: --outcome "lost" is none of answered, abandoned,`},
-		{[]string{"--kind", "call", "--abandoned"}, "contacts: --queue and --abandoned are about visits, not about calls"},
+		{[]string{"--kind", "call", "--abandoned"}, "contacts: --queue, --abandoned, --rung and --call-back are about visits, not about calls"},
+		{[]string{"--call-back", "all"}, `contacts: --call-back "all" is neither told nor due`},
 		{[]string{"--from", "tomorrow"}, `contacts: --from "tomorrow" is not a time`},
 		{[]string{"--from", "2026-11-02", "--to", "2026-11-01"}, "contacts: the span from 2026-11-02T00:00:00"},
 		{[]string{"--format", "pdf"}, `contacts: --format "pdf" is none of table, csv, json, xlsx`},

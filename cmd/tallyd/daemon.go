@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"maps"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
@@ -23,10 +24,11 @@ import (
 	"tallyd/connectors/asterisk"
 	"tallyd/connectors/bus"
 	"tallyd/connectors/freeswitch"
-	"tallyd/connectors/freeswitch/playback"
 	"tallyd/connectors/source"
 	"tallyd/connectors/web"
+	"tallyd/connectors/webhook"
 	"tallyd/metrics"
+	"tallyd/rules/alert"
 	"tallyd/storage"
 )
 
@@ -42,10 +44,14 @@ type daemon struct {
 	service  *api.Service
 	bus      *bus.Bus
 	web      *web.Server
+	tokens   *api.Tokens
+	sessions *api.Sessions
 	audit    *api.Audit
 	switches []*attached
 	roster   atomic.Pointer[config.Roster] // what questions are answered by; nil where there is none
-	hangups  <-chan os.Signal              // each asks for the roster to be read anew
+	schemes  atomic.Pointer[[]api.Scheme]  // what people are appraised by
+	hook     *webhook.Hook                 // nil for none
+	hangups  <-chan os.Signal              // each asks for the roster, the schemes and the alerts to be read anew
 	demo     *demo
 	command  string   // how this program was called
 	after    sync.Map // what a *metrics.Sealed waits for before it may be stored
@@ -72,12 +78,18 @@ func newDaemon(ctx context.Context, cfg *config.Config, simulate bool, log *slog
 		}
 		cfg.Switches = []config.Switch{d.demo.config()}
 	}
-	var roster *config.Roster
-	if cfg.RosterFile != "" {
-		if roster, err = config.LoadRoster(cfg.RosterFile, zone); err != nil {
+	roster, err := d.loadRoster(zone)
+	if err == nil {
+		err = d.loadSchemes()
+	}
+	if err != nil {
+		return nil, &codeError{exitUsage, err}
+	}
+	var alerts *alert.Set
+	if cfg.Alerts.File != "" {
+		if alerts, err = config.LoadAlerts(cfg.Alerts.File, zone); err != nil {
 			return nil, &codeError{exitUsage, err}
 		}
-		d.roster.Store(roster)
 	}
 	key, err := callerKey(filepath.Join(cfg.Data, api.CallerKeyFile))
 	if err != nil {
@@ -108,8 +120,19 @@ func newDaemon(ctx context.Context, cfg *config.Config, simulate bool, log *slog
 		return nil, errors.Join(err, d.store.Close())
 	}
 	tokens := api.OpenTokens(cfg.Data)
-	d.service = api.New(api.Config{Site: cfg.Site, Zone: zone, Store: d.store, StoreHealth: func() *api.StoreHealth { return d.upkeep.health(d.audit.Err(), tokens.Err()) }, CallerKey: key, Numbers: numbersOf(cfg.Numbers), Intake: d.intake, Sources: sources,
-		People: d.people, Roster: d.who, Audit: d.audit.Note, Kept: cfg.Retention.Rollups.Before, Queue: settingsOf(cfg.Queues), Group: groupsOf(cfg)})
+	sessions, err := api.OpenSessions(cfg.Data, tokens)
+	if err != nil {
+		log.Warn(err.Error())
+	}
+	d.tokens, d.sessions = tokens, sessions
+	d.service = api.New(api.Config{Site: cfg.Site, Zone: zone, Store: d.store, StoreHealth: func() *api.StoreHealth { return d.upkeep.health(d.audit.Err(), tokens.Err()) }, CallerKey: key, Numbers: numbersOf(cfg.Numbers), BadMOS: int(math.Round(100 * cfg.Media.BadBelow)), Intake: d.intake, Sources: sources,
+		People: d.people, Roster: d.who, Schemes: d.appraisedBy, Audit: d.audit.Note, Kept: cfg.Retention.Rollups.Before, Queue: settingsOf(cfg.Queues), Target: targetsOf(cfg.Queues), Group: groupsOf(cfg),
+		Setup: d.setup(), Alerts: alerts, Webhook: d.webhookHealth})
+	if w := cfg.Alerts.Webhook; w.URL != "" {
+		if d.hook, err = webhook.New(webhook.Config{URL: w.URL, Secret: []byte(w.Secret), Alerts: d.service, Logger: log}); err != nil {
+			return nil, errors.Join(err, d.store.Close())
+		}
+	}
 	def := config.Default()
 	giveWay := func(listen, usual string) string {
 		if simulate && listen == usual && taken(listen) {
@@ -121,10 +144,10 @@ func newDaemon(ctx context.Context, cfg *config.Config, simulate bool, log *slog
 	if cfg.NATS.URL == "" {
 		listen = giveWay(cfg.NATS.Listen, def.NATS.Listen)
 	}
-	d.web = web.New(web.Config{Service: d.service, Tokens: tokens, AsyncAPI: bus.AsyncAPI, Bus: func() api.BusHealth { return d.bus.Health() }, Listen: giveWay(cfg.HTTP.Listen, def.HTTP.Listen), Dir: cfg.Data,
-		WebSocket: webSocketPath(cfg), WebSocketTo: func() string { return d.bus.WebSocket() },
+	d.web = web.New(web.Config{Service: d.service, Tokens: tokens, Sessions: sessions, AsyncAPI: bus.AsyncAPI, Bus: func() api.BusHealth { return d.bus.Health() }, Listen: giveWay(cfg.HTTP.Listen, def.HTTP.Listen), Dir: cfg.Data,
+		Subjects: bus.SubjectsOf(cfg.Site).Prefix(), WebSocket: webSocketPath(cfg), WebSocketTo: func() string { return d.bus.WebSocket() },
 		Certificate: cfg.HTTP.TLS.CertificateFile, Key: cfg.HTTP.TLS.KeyFile, Logger: log})
-	d.bus, err = bus.New(bus.Config{Service: d.service, Tokens: tokens, Listen: listen, Dir: cfg.Data, URL: cfg.NATS.URL,
+	d.bus, err = bus.New(bus.Config{Service: d.service, Tokens: tokens, Sessions: sessions, Listen: listen, Dir: cfg.Data, URL: cfg.NATS.URL,
 		Credentials: cfg.NATS.CredentialsFile, WebSocket: webSocketPath(cfg) != "", Certificate: cfg.NATS.TLS.CertificateFile, Key: cfg.NATS.TLS.KeyFile, Streams: streamsOf(cfg), Logger: log})
 	if err != nil {
 		return nil, errors.Join(err, d.store.Close())
@@ -157,6 +180,14 @@ func taken(address string) bool {
 	return false
 }
 
+// webhookHealth tells how the calling of the webhook fares; nil where there is none.
+func (d *daemon) webhookHealth() *api.WebhookHealth {
+	if d.hook == nil {
+		return nil
+	}
+	return d.hook.Health()
+}
+
 // share arranges for agents with logins at several switches: one person is in
 // one state at a time.
 func (d *daemon) share(roster *config.Roster) {
@@ -187,11 +218,17 @@ func (a *attached) source() api.Source {
 		if err := unkept; err != nil {
 			h.Missing = append(h.Missing, "calls and states that are open now would be lost in a crash: "+err.Error())
 		}
-		return api.Health{Connected: h.Connected, Since: h.Since, Error: h.Error, Missing: h.Missing, ClockOff: h.ClockOff, Gaps: a.tracker.Live.Gaps(),
-			Unobserved: time.Duration(a.tracker.Live.Unobserved()) * time.Millisecond, Unkept: unkept != nil,
-			Stream: api.Stream{Events: h.Counts.Events, Ignored: h.Counts.Ignored, Malformed: h.Counts.Malformed, Unknown: h.Counts.Unknown,
-				Dropped: h.Overflowed, Connects: h.Connects, Last: h.LastEvent}}
+		out := healthOf(h, a.tracker)
+		out.Unkept = unkept != nil
+		return out
 	}}
+}
+
+func healthOf(h source.Health, t *metrics.Tracker) api.Health {
+	return api.Health{Connected: h.Connected, Since: h.Since, Error: h.Error, Missing: h.Missing, ClockOff: h.ClockOff, Gaps: t.Live.Gaps(),
+		Unobserved: time.Duration(t.Live.Unobserved()) * time.Millisecond,
+		Stream: api.Stream{Events: h.Counts.Events, Ignored: h.Counts.Ignored, Malformed: h.Counts.Malformed, Unknown: h.Counts.Unknown,
+			Dropped: h.Overflowed, Connects: h.Connects, Last: h.LastEvent}}
 }
 
 // run attaches to every switch and goes on until ctx ends; then it stops the
@@ -215,6 +252,10 @@ func (d *daemon) run(ctx context.Context, greeting io.Writer) error {
 			stop(err)
 		}
 	})
+	publishing.Go(func() { d.service.RunAlerts(ctx, d.log) })
+	if d.hook != nil {
+		publishing.Go(func() { d.hook.Run(ctx) })
+	}
 	if d.demo != nil {
 		sources.Go(func() {
 			if err := d.demo.run(ctx); err != nil && ctx.Err() == nil {
@@ -272,8 +313,8 @@ func (d *daemon) greet(ctx context.Context, w io.Writer) {
 	if d.cfg.Data != demoFolder() {
 		ask += " --data " + d.cfg.Data
 	}
-	fmt.Fprintf(w, "Look at it:\n  %s         figures of today, by queue (add: agents, site, --json, --help)\n"+
-		"  NATS %s, subjects %s\n", ask, d.bus.URL(), subjects.All())
+	fmt.Fprintf(w, "Look at it:\n  %s\n  %s         figures of today, by queue (add: agents, site, --json, --help)\n"+
+		"  NATS %s, subjects %s\n", d.pagesAt(), ask, d.bus.URL(), subjects.All())
 	fmt.Fprintf(w, "  HTTP %s: API described at /openapi.yaml, Prometheus at /metrics; `%s token create` makes a token\n", d.web.URL(), d.command)
 	if d.cfg.NATS.URL == "" {
 		fmt.Fprintf(w, "    log in with user:password from %s; connectors/bus/docs/subjects.md describes every message\n", filepath.Join(d.cfg.Data, bus.WallboardFile))
@@ -299,30 +340,3 @@ func callerKey(file string) ([]byte, error) {
 	}
 	return key, os.WriteFile(file, key, 0o600)
 }
-
-// demo is a simulated FreeSWITCH on a loopback port.
-type demo struct {
-	server   *playback.Server
-	listener net.Listener
-}
-
-func newDemo() (*demo, error) {
-	recording, snapshot, err := playback.Demo()
-	if err != nil {
-		return nil, err
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	return &demo{listener: l, server: &playback.Server{Recording: recording, Snapshot: snapshot, Password: demoPassword, Speed: 1,
-		ShiftTo: time.Now(), Loop: true}}, nil
-}
-
-const demoPassword = "ClueCon"
-
-func (d *demo) config() config.Switch {
-	return config.Switch{Name: "demo", Kind: "freeswitch", Address: d.listener.Addr().String(), Password: demoPassword}
-}
-
-func (d *demo) run(ctx context.Context) error { return d.server.Serve(ctx, d.listener) }

@@ -17,6 +17,7 @@ type exportOptions struct {
 	reach
 	from, to string
 	facts    bool
+	calls    bool
 	output   string
 }
 
@@ -38,6 +39,7 @@ func exportCommand(environ []string) *cobra.Command {
 	o.flags(c)
 	f := c.Flags()
 	f.BoolVar(&o.facts, "facts", false, "what scores are formed from")
+	f.BoolVar(&o.calls, "calls", false, "with lines of what the callers of each queue came to: roles of teams may be appraised by it")
 	f.StringVar(&o.from, "from", "", "from here on, local time (default: midnight)")
 	f.StringVar(&o.to, "to", "", "what was before, local time (default: now)")
 	f.StringVar(&o.output, "output", "", "write into this file")
@@ -67,7 +69,7 @@ func export(ctx context.Context, o exportOptions, environ []string, stdout, stde
 		buffered := bufio.NewWriter(out)
 		lines := json.NewEncoder(buffered)
 		lines.SetEscapeHTML(false)
-		err := daemon.AllExport(ctx, askWithin, from, to, func(part *client.Export) error {
+		err := daemon.AllExport(ctx, askWithin, from, to, o.calls, func(part *client.Export) error {
 			for i := range part.Lines {
 				if err := lines.Encode(&part.Lines[i]); err != nil {
 					return err

@@ -50,7 +50,7 @@ func kpiCommand(environ []string) *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&o.from, "from", "", "beginning of the span, local time (default: midnight)")
 	f.StringVar(&o.to, "to", "", "end of the span, local time (default: now)")
-	f.StringVar(&o.step, "step", "", "rows for each hour, shift, day, week or month of the span")
+	f.StringVar(&o.step, "step", "", "rows for each 15m (quarter of an hour), hour, shift, day, week or month of the span")
 	f.StringSliceVar(&o.kpis, "kpi", nil, "ids of KPIs (tallyd metrics lists them)")
 	f.DurationVar(&o.threshold, "threshold", 0, "service-level threshold instead of each queue's own")
 	f.BoolVar(&o.json, "json", false, "print one JSON document")
@@ -78,7 +78,7 @@ func kpi(ctx context.Context, o kpiOptions, args, environ []string, out io.Write
 		return &codeError{exitUsage, err}
 	}
 	if _, ok := calendar.ParseStep(o.step); !ok && o.step != "" && o.step != "shift" {
-		return usage("kpi: --step %q is none of hour, shift, day, week, month", o.step)
+		return usage("kpi: --step %q is none of 15m, hour, shift, day, week, month", o.step)
 	}
 	r := client.KPIQuery{Kind: api.Queues, Step: o.step, KPIs: o.kpis, Threshold: o.threshold, Limit: api.MaxRows}
 	if len(args) > 0 {

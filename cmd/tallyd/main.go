@@ -55,7 +55,11 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	return ended(root.ExecuteContext(ctx), stderr)
+}
+
+// ended says what a command ended with, and with which code.
+func ended(err error, stderr io.Writer) int {
 	if err == nil {
 		return exitDone
 	}
@@ -80,8 +84,8 @@ func rootCommand(environ []string) *cobra.Command {
 		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &codeError{exitUsage, err} })
-	root.AddCommand(serveCommand(environ), replayCommand(), checkCommand(environ), kpiCommand(environ), contactsCommand(environ), exportCommand(environ), metricsCommand(), verifyCommand(environ), rosterCommand(environ),
-		forgetCommand(environ), backupCommand(environ), restoreCommand(environ), tokenCommand(environ), topCommand(environ), schemeCommand())
+	root.AddCommand(serveCommand(environ), replayCommand(), checkCommand(environ), kpiCommand(environ), contactsCommand(environ), exportCommand(environ), importCommand(environ), metricsCommand(), verifyCommand(environ), rosterCommand(environ),
+		forgetCommand(environ), backupCommand(environ), restoreCommand(environ), tokenCommand(environ), topCommand(environ), schemeCommand(), scoreCommand(environ), explainCommand(environ), alertsCommand(environ))
 	for _, c := range root.Commands() {
 		sayUsage(c)
 	}

@@ -187,6 +187,17 @@ func settingsOf(queues map[string]config.Queue) func(string) metrics.QueueSettin
 	}
 }
 
+// targetsOf gives the service level that each queue is to reach.
+func targetsOf(queues map[string]config.Queue) func(string) float64 {
+	return func(name string) float64 {
+		q, ok := queues[name]
+		if !ok {
+			q = config.DefaultQueue()
+		}
+		return float64(q.Target)
+	}
+}
+
 // groupsOf finds a queue's group; a queue that is in none is one of its own.
 func groupsOf(cfg *config.Config) func(queue string) metrics.QueueGroup {
 	return func(queue string) metrics.QueueGroup {

@@ -218,7 +218,7 @@ func TestKPISteps(t *testing.T) {
 	if code != exitDone || strings.Count(out, "Sun 2026-10-25 02:00 CE") != 2 || !strings.Contains(out, "Sun 2026-10-25 02:00 CEST") {
 		t.Errorf("exit %d: %s%s", code, out, errs)
 	}
-	for args, want := range map[string]string{"--step=minute": `--step "minute" is none of hour, shift, day, week, month`, "trunks": `"trunks" is none of queues, agents, teams, roles, site`} {
+	for args, want := range map[string]string{"--step=minute": `--step "minute" is none of 15m, hour, shift, day, week, month`, "trunks": `"trunks" is none of queues, agents, teams, roles, site`} {
 		if code, _, errs := command(t, "kpi", "--data", data, args); code != exitUsage || !strings.Contains(errs, want) {
 			t.Errorf("exit %d: %s", code, errs)
 		}

@@ -20,7 +20,7 @@ func TestSchemeCheck(t *testing.T) {
 		t.Fatal(files, err)
 	}
 	code, out, errs := check(files...)
-	if code != exitDone || errs != "" || strings.Count(out, "\n") != len(files) || !strings.Contains(out, "scheme inbound-service, version 2026.4, 2 roles, sha256 ") {
+	if code != exitDone || errs != "" || strings.Count(out, "\n") != len(files) || !strings.Contains(out, "scheme inbound-service, version 2026.5, 2 roles, sha256 ") {
 		t.Errorf("exit code %d: %s%s", code, out, errs)
 	}
 	bad := keep(t, "bad.yaml", []byte("scheme: s\nversion: 1\nperiod: week\ntime_zone: UTC\ngrades: {A: 0}\nroles:\n  agent:\n    indicators:\n      - {id: x, kpi: fcr, dimension: service, floor: 0%, target: 120%, weight: 50%}\n"))
@@ -34,5 +34,29 @@ func TestSchemeCheck(t *testing.T) {
 	}
 	if code, _, _ := check(); code != exitUsage {
 		t.Errorf("exit code %d", code)
+	}
+}
+
+// TestCheckSchemes: the configuration's schemes are checked with it, and whom none is for
+// is told.
+func TestCheckSchemes(t *testing.T) {
+	scheme := keep(t, "s.yaml", []byte(scoreScheme))
+	roster := keep(t, "roster.yaml", []byte("agents:\n  - {id: ann, role: agent}\n  - {id: bob, role: agent, changes: [{from: 2026-11-01, role: trainer}]}\n"))
+	check := func(schemes string) (code int, out, errs string) {
+		config := keep(t, "tallyd.yaml", []byte("switches:\n  - {name: a, kind: freeswitch, address: '127.0.0.1:1', password: x}\nroster_file: "+roster+"\nscheme_files: ["+schemes+"]\n"))
+		return command(t, "check", "--config", config)
+	}
+	if code, out, errs := check(scheme); code != exitDone || errs != "" || !strings.Contains(out, roster+": warning: role \"trainer\" is in no scheme: nobody who has it is appraised\nthe configuration is sound") {
+		t.Errorf("exit code %d: %s%s", code, out, errs)
+	}
+	if code, out, _ := check(""); code != exitDone || strings.Contains(out, "warning") {
+		t.Errorf("exit code %d: %s", code, out)
+	}
+	bad := keep(t, "bad.yaml", []byte(strings.Replace(scoreScheme, "kpi: training", "kpi: trainings", 1)))
+	if code, _, errs := check(scheme + ", " + bad); code != exitUsage || !strings.Contains(errs, bad+":10:29: kpi \"trainings\" is none of") {
+		t.Errorf("exit code %d: %s", code, errs)
+	}
+	if code, _, errs := check(scheme + ", " + scheme); code != exitUsage || !strings.Contains(errs, `scheme "s" is in `+scheme+" too") {
+		t.Errorf("exit code %d: %s", code, errs)
 	}
 }

@@ -28,7 +28,7 @@ func serveCommand(environ []string) *cobra.Command {
 		Use: "serve", Short: "the daemon: attach to the switches, count, store, publish", Args: cobra.NoArgs,
 		Long: "Attaches to the configured switches, keeps rollups and contacts in the data folder and publishes over NATS.\n" +
 			"With --demo and no switch configured it attaches to a simulated one, which plays a recorded call centre.\n" +
-			"On SIGHUP it reads the roster anew; one with a fault in it is refused, and the one before stays.",
+			"On SIGHUP it reads the roster and the alerts anew; what has a fault in it is refused, and the one before stays.",
 		Example: "  tallyd serve --config /etc/tallyd/tallyd.yaml\n  tallyd serve --demo",
 		RunE: func(c *cobra.Command, _ []string) error {
 			return serve(c.Context(), o, environ, c.OutOrStdout(), c.ErrOrStderr())

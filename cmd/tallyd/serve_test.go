@@ -141,11 +141,9 @@ func TestServePlaysADay(t *testing.T) {
 	goleak.VerifyNone(t)
 }
 
-// TestWallboardSeesIt: an ordinary NATS client with the wallboard's credentials
-// sees agents and queues change, and may not publish.
-func TestWallboardSeesIt(t *testing.T) {
-	data := t.TempDir()
-	d := serveInBackground(t, "--demo", "--data", data)
+// wallboardOf is a NATS client with the wallboard's credentials of a data folder.
+func wallboardOf(t *testing.T, data string) *nats.Conn {
+	t.Helper()
 	b, err := os.ReadFile(filepath.Join(data, bus.WallboardFile))
 	if err != nil {
 		t.Fatal(err)
@@ -159,7 +157,16 @@ func TestWallboardSeesIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer nc.Close()
+	t.Cleanup(nc.Close)
+	return nc
+}
+
+// TestWallboardSeesIt: an ordinary NATS client with the wallboard's credentials
+// sees agents and queues change, and may not publish.
+func TestWallboardSeesIt(t *testing.T) {
+	data := t.TempDir()
+	d := serveInBackground(t, "--demo", "--data", data)
+	nc := wallboardOf(t, data)
 	sub, err := nc.SubscribeSync("tally.v1.main.agent.*.state")
 	if err != nil {
 		t.Fatal(err)

@@ -12,7 +12,6 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
 
-	"tallyd/cmd/tallyd/config"
 	"tallyd/connectors/api"
 	"tallyd/connectors/web/client"
 )
@@ -42,11 +41,7 @@ func topCommand(environ []string) *cobra.Command {
 }
 
 func top(ctx context.Context, o topOptions, environ []string, in io.Reader, out io.Writer) error {
-	cfg, err := config.Load(o.config, environ)
-	if err != nil {
-		return &codeError{exitUsage, err}
-	}
-	daemon, done, err := o.dial(ctx, cfg)
+	daemon, done, err := o.open(ctx, environ)
 	if err != nil {
 		return err
 	}

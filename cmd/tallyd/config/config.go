@@ -17,6 +17,7 @@ import (
 	"time"
 	_ "time/tzdata" // the box may have no zone files
 
+	"tallyd/connectors/api"
 	"tallyd/rules/document"
 )
 
@@ -31,9 +32,13 @@ type Config struct {
 	Queues      map[string]Queue      `yaml:"queues"`
 	QueueGroups map[string]QueueGroup `yaml:"queue_groups"`
 	Numbers     Numbers               `yaml:"numbers"`
+	Media       Media                 `yaml:"media"`
 	RosterFile  string                `yaml:"roster_file"`
+	SchemeFiles []string              `yaml:"scheme_files"`
+	FormsFile   string                `yaml:"forms_file"`
 	Retention   Retention             `yaml:"retention"`
 	DiskBudget  Size                  `yaml:"disk_budget"` // of the store; 0 for none
+	Alerts      Alerts                `yaml:"alerts"`
 }
 
 // Switch is one switch to attach to.
@@ -90,15 +95,22 @@ type HTTP struct {
 // Queue is what the reader of the figures decides for a queue.
 type Queue struct {
 	ServiceLevel time.Duration `yaml:"service_level"`
+	Target       Share         `yaml:"target"` // of callers who are to be answered within it
 	ShortAbandon time.Duration `yaml:"short_abandon"`
 	WrapUp       time.Duration `yaml:"wrap_up"`
+}
+
+// Media says when a call's audio was so bad that no appraisal rests on it: below this
+// mean opinion score, 1 to 4.5; 0 for never.
+type Media struct {
+	BadBelow float64 `yaml:"bad_below"`
 }
 
 // Default runs on loopback and needs nothing but the switches.
 func Default() Config {
 	return Config{
 		Site: "main", Data: "/var/lib/tallyd", TimeZone: "UTC",
-		NATS: NATS{Listen: "127.0.0.1:4222", Websocket: "/nats", Streams: Streams{Rollups: Age{Days: 90}, Contacts: Age{Days: 7}, Replicas: 1}}, HTTP: HTTP{Listen: "127.0.0.1:8470"}, Numbers: numbersOf(""),
+		NATS: NATS{Listen: "127.0.0.1:4222", Websocket: "/nats", Streams: Streams{Rollups: Age{Days: 90}, Contacts: Age{Days: 7}, Replicas: 1}}, HTTP: HTTP{Listen: "127.0.0.1:8470"}, Numbers: numbersOf(""), Media: Media{BadBelow: api.DefaultBadMOS / 100.0},
 		Retention: Retention{Contacts: Age{Months: 13}, Rollups: Age{Years: 5}},
 	}
 }
@@ -109,7 +121,7 @@ var webSocketForm = regexp.MustCompile(`^/nats[a-z0-9/_-]*$`)
 // DefaultQueue is used for a queue that is not configured, and for what one
 // leaves out.
 func DefaultQueue() Queue {
-	return Queue{ServiceLevel: 20 * time.Second, ShortAbandon: 5 * time.Second}
+	return Queue{ServiceLevel: 20 * time.Second, Target: 0.8, ShortAbandon: 5 * time.Second}
 }
 
 // Fault and Faults are what is wrong with a file.
@@ -181,6 +193,9 @@ func (d *decoder) check(c *Config) {
 		if !d.Set("queues." + name + ".service_level") {
 			q.ServiceLevel = def.ServiceLevel
 		}
+		if !d.Set("queues." + name + ".target") {
+			q.Target = def.Target
+		}
 		if !d.Set("queues." + name + ".short_abandon") {
 			q.ShortAbandon = def.ShortAbandon
 		}
@@ -197,6 +212,9 @@ func (d *decoder) check(c *Config) {
 	}
 	d.checkGroups(c.QueueGroups)
 	d.checkNumbers(&c.Numbers)
+	if b := c.Media.BadBelow; !(b == 0 || b >= 1 && b <= 4.5) {
+		d.Fault("media.bad_below", "bad_below %v is neither 0 nor a mean opinion score, 1 to 4.5", b)
+	}
 	if c.DiskBudget != 0 && c.DiskBudget < leastBudget {
 		d.Fault("disk_budget", "disk_budget %q must be at least %s", c.DiskBudget, leastBudget)
 	}
@@ -204,6 +222,25 @@ func (d *decoder) check(c *Config) {
 		c.RosterFile = d.beside(c.RosterFile)
 		d.readable("roster_file", c.RosterFile)
 	}
+	for i := range c.SchemeFiles {
+		c.SchemeFiles[i] = d.beside(c.SchemeFiles[i])
+		d.readable(fmt.Sprintf("scheme_files.%d", i), c.SchemeFiles[i])
+	}
+	if c.FormsFile != "" {
+		c.FormsFile = d.beside(c.FormsFile)
+		d.readable("forms_file", c.FormsFile)
+	}
+	d.checkAlerts(&c.Alerts)
+}
+
+// CheckSwitch tells what is wrong with a switch that stands in no file: a Faults.
+func CheckSwitch(s Switch) error {
+	d := newDecoder("the switch")
+	d.checkSwitch("switch", &s, map[string]bool{})
+	if len(d.Faults) > 0 {
+		return d.Faults
+	}
+	return nil
 }
 
 func (d *decoder) checkSwitch(at string, s *Switch, seen map[string]bool) {

@@ -86,7 +86,7 @@ http: {listen: 127.0.0.1:8471}
 retention: {contacts: 6mo}
 disk_budget: 20GB
 queues:
-  support@default: {service_level: 30s, wrap_up: 15s}
+  support@default: {service_level: 30s, target: 92.5%, wrap_up: 15s}
   sales.eu+vip@beta: {short_abandon: 3s}
 `)
 	c, err := Load(path, []string{"TALLYD_NATS_LISTEN=127.0.0.1:4444", "TALLYD_SWITCHES_1_PASSWORD=other", "TALLYD_TIME_ZONE=Europe/Paris",
@@ -100,10 +100,10 @@ queues:
 	if c.Retention != (Retention{Contacts: Age{Months: 6}, Rollups: Age{Years: 7}}) || c.DiskBudget != 20_000_000_000 {
 		t.Errorf("%+v, %d", c.Retention, c.DiskBudget)
 	}
-	if q := c.Queues["support@default"]; q.ServiceLevel != 30*time.Second || q.ShortAbandon != 5*time.Second || q.WrapUp != 15*time.Second {
+	if q := c.Queues["support@default"]; q.ServiceLevel != 30*time.Second || q.Target != 0.925 || q.ShortAbandon != 5*time.Second || q.WrapUp != 15*time.Second {
 		t.Errorf("%+v", q)
 	}
-	if q := c.Queues["sales.eu+vip@beta"]; q.ServiceLevel != 20*time.Second || q.ShortAbandon != 3*time.Second {
+	if q := c.Queues["sales.eu+vip@beta"]; q.ServiceLevel != 20*time.Second || q.Target != 0.8 || q.ShortAbandon != 3*time.Second {
 		t.Errorf("%+v", q)
 	}
 }

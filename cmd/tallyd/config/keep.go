@@ -57,6 +57,22 @@ func (a Age) String() string {
 // Before is the moment that is this age at another.
 func (a Age) Before(t time.Time) time.Time { return t.AddDate(-a.Years, -a.Months, -a.Days) }
 
+// Share is a part of a whole, 0 to 1: 80%.
+type Share float64
+
+// UnmarshalText reads a share as a percentage.
+func (s *Share) UnmarshalText(b []byte) error {
+	text, is := strings.CutSuffix(string(b), "%")
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil || !is || !(n >= 0 && n <= 100) {
+		return errors.New("is not a percentage, such as 80%")
+	}
+	*s = Share(n / 100)
+	return nil
+}
+
+func (s Share) String() string { return strconv.FormatFloat(100*float64(s), 'g', -1, 64) + "%" }
+
 // Size is a number of bytes: 10GB, 500MiB.
 type Size int64
 

@@ -21,7 +21,12 @@ func LoadRoster(path string, zone *time.Location) (*Roster, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, faults := readRoster(path, b, zone)
+	return ReadRoster(path, b, zone)
+}
+
+// ReadRoster reads one from a text, whose faults are told as the file's.
+func ReadRoster(file string, text []byte, zone *time.Location) (*Roster, error) {
+	r, faults := readRoster(file, text, zone)
 	if len(faults) > 0 {
 		return nil, faults
 	}

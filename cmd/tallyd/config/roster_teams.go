@@ -2,8 +2,6 @@ package config
 
 import (
 	"strconv"
-	"strings"
-	"time"
 
 	"tallyd/metrics/calendar"
 	"tallyd/metrics/roster"
@@ -85,7 +83,10 @@ func (d *decoder) shifts(f *rosterFile) []roster.Shift {
 		}
 		seen[s.ID] = true
 		out := roster.Shift{ID: s.ID}
-		out.Days = d.days(at, s.Days)
+		if len(s.Days) == 0 {
+			d.Fault(at, "a shift needs days, such as [mon-fri]")
+		}
+		out.Days = d.Days(at+".days", s.Days)
 		from, ok := d.clock(at, "a shift", "from", s.From)
 		to, also := d.clock(at, "a shift", "to", s.To)
 		switch {
@@ -146,44 +147,4 @@ func (d *decoder) breaks(at string, s *rosterShift, out *calendar.Shift) {
 		last = end
 		out.Breaks = append(out.Breaks, calendar.Break{From: from, To: to})
 	}
-}
-
-var dayNames = [7]string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
-
-// days reads days of the week and ranges of them.
-func (d *decoder) days(at string, list []string) (days [7]bool) {
-	if len(list) == 0 {
-		d.Fault(at, "a shift needs days, such as [mon-fri]")
-	}
-	for i, s := range list {
-		first, last, span := strings.Cut(s, "-")
-		from, ok := weekday(first)
-		to, also := from, true
-		if span {
-			to, also = weekday(last)
-		}
-		if !ok || !also {
-			d.Fault(at+".days."+strconv.Itoa(i), "day %q is none of mon, tue, wed, thu, fri, sat, sun, nor a range such as mon-fri", s)
-			continue
-		}
-		for w := from; ; w = (w + 1) % 7 {
-			if days[w] {
-				d.Fault(at+".days."+strconv.Itoa(i), "day %q is given twice", dayNames[w])
-			}
-			days[w] = true
-			if w == to {
-				break
-			}
-		}
-	}
-	return days
-}
-
-func weekday(s string) (time.Weekday, bool) {
-	for i, n := range dayNames {
-		if strings.EqualFold(strings.TrimSpace(s), n) {
-			return time.Weekday(i), true
-		}
-	}
-	return 0, false
 }
