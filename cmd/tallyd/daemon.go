@@ -52,6 +52,8 @@ type daemon struct {
 	schemes  atomic.Pointer[[]api.Scheme]  // what people are appraised by
 	hook     *webhook.Hook                 // nil for none
 	hangups  <-chan os.Signal              // each asks for the roster, the schemes and the alerts to be read anew
+	writing  sync.Mutex                    // held while the roster's file is written
+	written  chan struct{}                 // tells that it was
 	demo     *demo
 	command  string   // how this program was called
 	after    sync.Map // what a *metrics.Sealed waits for before it may be stored
@@ -71,7 +73,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, simulate bool, log *slog
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{cfg: cfg, log: log, command: os.Args[0]}
+	d := &daemon{cfg: cfg, log: log, command: os.Args[0], written: make(chan struct{}, 1)}
 	if simulate {
 		if d.demo, err = newDemo(); err != nil {
 			return nil, err

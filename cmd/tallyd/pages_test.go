@@ -16,7 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"tallyd/connectors/admin"
 	"tallyd/connectors/freeswitch/playback"
 	"tallyd/connectors/source/sourcetest"
 	"tallyd/connectors/web/pages"
@@ -116,12 +115,7 @@ func (s *pagesSite) start() {
 			return false
 		}
 		resp.Body.Close()
-		c, err := admin.Dial(s.t.Context(), s.data) // commands ask there
-		if err != nil {
-			return false
-		}
-		c.Close()
-		return true
+		return answers(s.t, s.data)
 	})
 }
 

@@ -22,6 +22,7 @@ func (d *daemon) reloading(ctx context.Context) {
 			return
 		case <-d.hangups:
 			d.reload()
+		case <-d.written:
 		case <-change.C:
 		}
 		now := time.Now()
@@ -78,7 +79,7 @@ func (d *daemon) loadRoster(zone *time.Location) (r *config.Roster, err error) {
 // reloadRoster reads the roster anew. One with faults is refused, every fault is
 // logged, and the old one stays. Who has logins at several switches, and so one
 // state at a time, is settled at the start.
-func (d *daemon) reloadRoster() {
+func (d *daemon) reloadRoster() bool {
 	zone, err := time.LoadLocation(d.cfg.TimeZone)
 	var r *config.Roster
 	if err == nil {
@@ -86,10 +87,11 @@ func (d *daemon) reloadRoster() {
 	}
 	if err != nil {
 		d.refuse("the roster is refused, the one before stays", err)
-		return
+		return false
 	}
 	d.roster.Store(r)
 	d.log.Info("the roster was read anew", "file", d.cfg.RosterFile, "agents", len(r.Agents()))
+	return true
 }
 
 // reloadAlerts does so with the alerts. What is raised by rules that are the same stays

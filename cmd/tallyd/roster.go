@@ -107,7 +107,7 @@ func importRoster(file, into string, out io.Writer) error {
 		_, err = out.Write(r.YAML)
 		return err
 	}
-	if err := replaceFile(into, r.YAML); err != nil {
+	if err := replaceFile(into, into, r.YAML); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(out, "%s: %d agents added, %d replaced\n", into, r.Added, r.Replaced)
@@ -115,9 +115,9 @@ func importRoster(file, into string, out io.Writer) error {
 }
 
 // replaceFile puts content in a file's place at one moment: who reads it finds
-// the old or the new one, never a part.
-func replaceFile(file string, content []byte) error {
-	old, err := os.Stat(file)
+// the old or the new one, never a part. It may be read by whom the file like may.
+func replaceFile(like, file string, content []byte) error {
+	old, err := os.Stat(like)
 	if err != nil {
 		return err
 	}

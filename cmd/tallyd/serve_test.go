@@ -20,6 +20,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"go.uber.org/goleak"
 
+	"tallyd/connectors/admin"
 	"tallyd/connectors/bus"
 	"tallyd/connectors/freeswitch/playback"
 	"tallyd/connectors/source/sourcetest"
@@ -46,10 +47,21 @@ type background struct {
 	stop      func() int
 }
 
-// serveInBackground runs the daemon in this process.
 // anyPorts has a daemon listen where nobody else does.
 var anyPorts = []string{"TALLYD_NATS_LISTEN=127.0.0.1:0", "TALLYD_HTTP_LISTEN=127.0.0.1:0"}
 
+// answers tells whether a daemon on a data folder answers commands yet.
+func answers(t *testing.T, data string) bool {
+	t.Helper()
+	c, err := admin.Dial(t.Context(), data)
+	if err != nil {
+		return false
+	}
+	c.Close()
+	return true
+}
+
+// serveInBackground runs the daemon in this process.
 func serveInBackground(t *testing.T, args ...string) *background {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"strings"
-	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -13,12 +12,11 @@ import (
 	"tallyd/connectors/api"
 	"tallyd/connectors/source"
 	"tallyd/metrics"
-	"tallyd/metrics/roster"
 )
 
 // setup is how the set-up pages try things.
 func (d *daemon) setup() api.Setup {
-	return api.Setup{Switch: d.trySwitch, Roster: d.tryRoster}
+	return api.Setup{Switch: d.trySwitch, Roster: d.tryRoster, WriteRoster: d.writeRoster}
 }
 
 // trySwitch attaches to a switch for some seconds. What it sees is counted nowhere.
@@ -81,42 +79,4 @@ func fileName(s string) string {
 		}
 		return '_'
 	}, s)
-}
-
-// tryRoster reads a roster.
-func (d *daemon) tryRoster(text string) *api.RosterTrial {
-	out := &api.RosterTrial{Faults: []api.RosterFault{}}
-	r, made, err := readEither(text, d.cfg.TimeZone)
-	out.Roster = made
-	var faults config.Faults
-	switch {
-	case errors.As(err, &faults):
-		for _, f := range faults {
-			out.Faults = append(out.Faults, api.RosterFault{Line: f.Line, Column: f.Col, What: f.What})
-		}
-	case err != nil:
-		out.Faults = append(out.Faults, api.RosterFault{What: err.Error()})
-	default:
-		out.Agents, out.Teams = len(r.Agents()), len(r.Names(roster.ByTeam))
-	}
-	return out
-}
-
-// readEither reads a roster, and makes YAML of CSV, whose first line has a column id.
-func readEither(text, zone string) (r *config.Roster, made string, err error) {
-	z, err := time.LoadLocation(zone)
-	if err != nil {
-		return nil, "", err
-	}
-	first, _, _ := strings.Cut(text, "\n")
-	if !strings.ContainsAny(first, ",;\t") || strings.Contains(first, ":") && !strings.Contains(first, "login:") {
-		r, err = config.ReadRoster("roster.yaml", []byte(text), z)
-		return r, "", err
-	}
-	imported, err := config.ImportRoster("roster.csv", []byte(text), "", nil)
-	if err != nil {
-		return nil, "", err
-	}
-	r, err = config.ReadRoster("roster.csv", imported.YAML, z)
-	return r, string(imported.YAML), err
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -28,8 +29,13 @@ type setupSite struct {
 
 func newSetupSite(t *testing.T) *setupSite {
 	t.Helper()
+	return newSetupSiteWith(t, "time_zone: Asia/Shanghai\n")
+}
+
+func newSetupSiteWith(t *testing.T, configuration string) *setupSite {
+	t.Helper()
 	data := t.TempDir()
-	args := []string{"--config", keep(t, "tallyd.yaml", []byte("time_zone: Asia/Shanghai\n")), "--data", data}
+	args := []string{"--config", keep(t, "tallyd.yaml", []byte(configuration)), "--data", data}
 	serveInBackground(t, append([]string{"--demo"}, args...)...)
 	code, out, errs := command(t, append([]string{"token", "create", "root", "--role", "admin"}, args...)...)
 	if code != exitDone {
@@ -41,11 +47,21 @@ func newSetupSite(t *testing.T) *setupSite {
 // try posts something, and reads the answer.
 func try[T any](s *setupSite, what string, body any) (out T) {
 	s.t.Helper()
+	status, answer := s.ask(http.MethodPost, "/api/v1/setup/"+what, body)
+	if err := json.Unmarshal(answer, &out); err != nil || status != http.StatusOK {
+		s.t.Fatalf("%s: %d, %v, %s", what, status, err, answer)
+	}
+	return out
+}
+
+// ask sends something, and gives what is answered.
+func (s *setupSite) ask(method, at string, body any) (status int, answer []byte) {
+	s.t.Helper()
 	b, err := json.Marshal(body)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.url+"/api/v1/setup/"+what, bytes.NewReader(b))
+	req, err := http.NewRequestWithContext(s.t.Context(), method, s.url+at, bytes.NewReader(b))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -56,10 +72,10 @@ func try[T any](s *setupSite, what string, body any) (out T) {
 		s.t.Fatal(err)
 	}
 	defer res.Body.Close()
-	if err := json.NewDecoder(res.Body).Decode(&out); err != nil || res.StatusCode != http.StatusOK {
-		s.t.Fatalf("%s: %s, %v, %+v", what, res.Status, err, out)
+	if answer, err = io.ReadAll(res.Body); err != nil {
+		s.t.Fatal(err)
 	}
-	return out
+	return res.StatusCode, answer
 }
 
 // TestTrySwitch: settings with faults are not tried, an address where nobody listens is
@@ -136,6 +152,71 @@ func TestTryRoster(t *testing.T) {
 	}
 }
 
+// TestWriteRoster: a table is put into the roster that there is, which is in force then and
+// is kept beside it. What was changed since it was tried is not written over, and nothing
+// is of a roster with faults.
+func TestWriteRoster(t *testing.T) {
+	const before = "# who is who\nteams:\n  - {id: north, name: Far North}\nagents:\n  - {id: ann, name: Ann, team: north}\n  - {id: bob, name: Bob, team: north}\n"
+	file := keep(t, "roster.yaml", []byte(before))
+	if err := os.Chmod(file, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	s := newSetupSiteWith(t, "roster_file: "+file+"\n")
+	const table = "id,name,team\nann,Ann Lee,north\ncho,Cho,north\n"
+	trial := try[api.RosterTrial](s, "roster", map[string]any{"text": table})
+	if len(trial.Faults) > 0 || trial.Added != 1 || trial.Changed != 1 || trial.Removed != 0 || trial.Agents != 3 || trial.File != file || trial.Written {
+		t.Fatalf("%+v", trial)
+	}
+	put := func(text, over string) (status int, out api.RosterTrial, answer string) {
+		status, b := s.ask(http.MethodPut, "/api/v1/setup/roster", map[string]any{"text": text, "over": over})
+		if status == http.StatusOK {
+			if err := json.Unmarshal(b, &out); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return status, out, string(b)
+	}
+	content := func(of string) string {
+		b, err := os.ReadFile(of)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	const byHand = before + "  - {id: dee, name: Dee}\n"
+	if err := os.WriteFile(file, []byte(byHand), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if status, _, answer := put(table, trial.Over); status != http.StatusConflict || !strings.Contains(answer, "changed meanwhile") || content(file) != byHand {
+		t.Fatalf("over what somebody changed: %d %s", status, answer)
+	}
+	trial = try[api.RosterTrial](s, "roster", map[string]any{"text": table})
+	if status, out, answer := put("id,name\n,Nobody\n", trial.Over); status != http.StatusOK || out.Written || len(out.Faults) != 1 || content(file) != byHand {
+		t.Fatalf("a roster with faults: %d %s", status, answer)
+	}
+	status, out, answer := put(table, trial.Over)
+	now := content(file)
+	if status != http.StatusOK || !out.Written || !strings.HasPrefix(now, "# who is who") || !strings.Contains(now, "Ann Lee") || !strings.Contains(now, "dee") || content(file+oldRoster) != byHand {
+		t.Fatalf("%d %s\n%s", status, answer, now)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o640 {
+		t.Errorf("%v, %v", info, err)
+	}
+	if _, answer := s.ask(http.MethodGet, "/api/v1/roster", nil); !strings.Contains(string(answer), "Ann Lee") || !strings.Contains(string(answer), "cho") {
+		t.Errorf("in force is %s", answer)
+	}
+	if again := try[api.RosterTrial](s, "roster", map[string]any{"text": now}); again.Over != out.Over || again.Added+again.Changed+again.Removed != 0 {
+		t.Errorf("what is in force, tried: %+v, written: %+v", again, out)
+	}
+	if status, _, answer := put("agents: []\n", "x"); status != http.StatusConflict {
+		t.Errorf("%d %s", status, answer)
+	}
+	none := newSetupSite(t)
+	if status, answer := none.ask(http.MethodPut, "/api/v1/setup/roster", map[string]any{"text": table, "over": "x"}); status != http.StatusUnprocessableEntity || !strings.Contains(string(answer), "names no roster_file") {
+		t.Errorf("where none is configured: %d %s", status, answer)
+	}
+}
+
 // TestPagesInSetup: the set-up page in a browser.
 func TestPagesInSetup(t *testing.T) {
 	if raceEnabled {
@@ -143,10 +224,14 @@ func TestPagesInSetup(t *testing.T) {
 	}
 	browser(t)
 	attached, tried := startCentre(t, 20, 0), startCentre(t, 20, 0)
-	s := newPagesSite(t, fmt.Sprintf("switches:\n  - {name: fs1, kind: freeswitch, address: %q, password: ClueCon}\n", attached.listener.Addr()))
+	roster := keep(t, "roster.yaml", []byte("agents: [{id: bob, name: Bob}]\n"))
+	s := newPagesSite(t, fmt.Sprintf("roster_file: %s\nswitches:\n  - {name: fs1, kind: freeswitch, address: %q, password: ClueCon}\n", roster, attached.listener.Addr()))
 	s.start()
 	drive(t, "setup.mjs", map[string]any{"url": s.url, "pictures": pictures(t), "address": tried.listener.Addr().String(),
 		"tokens": map[string]string{"root": s.token("root", "--role", "admin"), "boss": s.token("boss", "--role", "supervisor", "--team", "north")}}, func(string) {})
+	if now, err := os.ReadFile(roster); err != nil || !strings.Contains(string(now), "id: bob") || !strings.Contains(string(now), "id: ann") {
+		t.Errorf("the roster is %s, %v", now, err)
+	}
 }
 
 // TestSaidInChinese: the pages can say in Chinese why a switch could not be attached, and

@@ -11,13 +11,17 @@ import (
 )
 
 // Setting up: an administrator tries a switch before it is configured, and a roster
-// before it is used. Neither changes anything: the configuration is the
-// administrator's file, and the answers say what to write into it.
+// before it is used. Trying changes nothing: the configuration is the administrator's
+// file, and the answers say what to write into it. The roster's own file, where the
+// configuration names one, can be written.
 
 // Setup is how the daemon tries things; nil functions: it cannot.
 type Setup struct {
 	Switch func(ctx context.Context, s SwitchSettings) (*SwitchTrial, error)
-	Roster func(text string) *RosterTrial
+	Roster func(text string) (*RosterTrial, error)
+	// WriteRoster puts a roster without faults in the place of the one that was tried
+	// against, and is ErrChanged where that is another by now.
+	WriteRoster func(text, over string) (*RosterTrial, error)
 }
 
 // SwitchSettings are what a switch is reached by, as in the configuration.
@@ -70,6 +74,15 @@ type RosterTrial struct {
 	Teams  int           `json:"teams"`
 	// Roster is the roster as a file, where CSV was given.
 	Roster string `json:"roster,omitempty"`
+	// Added, Changed and Removed count people against the roster in force.
+	Added   int `json:"added"`
+	Changed int `json:"changed"`
+	Removed int `json:"removed"`
+	// File is where the configuration has its roster; Over stands for what is in it.
+	File string `json:"file,omitempty" doc:"the file of roster_file; none: the configuration names none"`
+	Over string `json:"over,omitempty" doc:"what stands for that file's content, to be given back when it is written"`
+	// Written is that the roster is in that file, and in force.
+	Written bool `json:"written,omitempty"`
 }
 
 // RosterFault is where something is wrong.
@@ -87,6 +100,9 @@ const (
 	trial = 10 * time.Second
 	watch = 3 * time.Second
 )
+
+// ErrChanged is wrapped where what was to be replaced is another by now.
+var ErrChanged = errors.New("it was changed meanwhile")
 
 var errTrying = errors.New("another switch is being tried")
 
@@ -113,7 +129,7 @@ func (v *View) TrySwitch(ctx context.Context, s SwitchSettings) (*SwitchTrial, e
 	return x.Switch(ctx, s)
 }
 
-// TryRoster reads a roster, YAML or CSV.
+// TryRoster reads a roster, YAML or CSV. CSV is put into the roster that there is.
 func (v *View) TryRoster(text string) (*RosterTrial, error) {
 	if err := v.May(SetUp); err != nil {
 		return nil, err
@@ -122,7 +138,23 @@ func (v *View) TryRoster(text string) (*RosterTrial, error) {
 	if x.Roster == nil {
 		return nil, &BadQuestion{errors.New("nothing is tried here")}
 	}
-	return x.Roster(text), nil
+	return x.Roster(text)
+}
+
+// WriteRoster puts a roster that was tried into its file, and into force.
+func (v *View) WriteRoster(text, over string) (*RosterTrial, error) {
+	if err := v.May(SetUp); err != nil {
+		return nil, err
+	}
+	x := &v.service.setup
+	if x.WriteRoster == nil {
+		return nil, &BadQuestion{errors.New("nothing is written here")}
+	}
+	out, err := x.WriteRoster(text, over)
+	if err == nil && out.Written {
+		v.audit(SetUp, nil, time.Time{}, time.Time{})
+	}
+	return out, err
 }
 
 // Tried watches a switch through a tracker that nobody else reads: run attaches to it

@@ -131,6 +131,8 @@ func codeOf(err error) int {
 		return http.StatusTooManyRequests
 	case errors.Is(err, api.ErrUnknown):
 		return http.StatusNotFound
+	case errors.Is(err, api.ErrChanged):
+		return http.StatusConflict
 	case errors.As(err, &bad):
 		return http.StatusUnprocessableEntity
 	case errors.Is(err, context.DeadlineExceeded):

@@ -27,7 +27,7 @@ const pages = {
   day: ['/day', () => document.querySelector('.desk h1') && !document.querySelector('.desk [aria-busy=true]') && document.querySelector('[data-chart] canvas'), 'Holm'],
   'agent-day': ['/agents/ann/day', desk, 'Ann Lee'],
   calls: ['/calls', desk, 'Okafor'],
-  setup: ['/setup', () => document.querySelectorAll('section.panel').length === 3 && document.querySelectorAll('tbody tr').length >= 3, 'support'],
+  setup: ['/setup', () => document.querySelectorAll('section.panel').length === 4 && document.querySelectorAll('tbody tr').length >= 3, 'support'],
 };
 
 /** Keeps a picture of a page once it changes no more. */

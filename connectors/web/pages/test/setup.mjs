@@ -8,7 +8,7 @@ await run(async () => {
     for (const theme of ['light', 'dark']) {
       const page = await open({ lang, theme, width: 1280, height: 900 });
       await page.goto(`${told.url}/setup#token=${told.tokens.root}`);
-      await until(page, 'the steps', () => document.querySelectorAll('section.panel').length === 3);
+      await until(page, 'the steps', () => document.querySelectorAll('section.panel').length === 4);
       if (short === 'en' && theme === 'light') await steps(page);
       const runs = await english(page);
       check(short === 'en' ? runs.length > 0 : runs.length === 0, `set-up, ${short}, says in English:`, runs.slice(0, 5).join(' | ') || 'nothing');
@@ -40,7 +40,6 @@ async function steps(page) {
   await one.locator('input').nth(1).fill(told.address);
   await one.locator('button[type=submit]').click();
   await until(page, 'it is connected', () => document.querySelectorAll('section[aria-labelledby=setup-switch] .seen li').length > 10);
-  check((await one.locator('pre').textContent()).includes(told.address), 'what to write down lacks the address');
 
   const two = part('setup-roster');
   await two.locator('textarea').fill('id,name,from\nann,Ann,2026-13-01\n');
@@ -54,13 +53,18 @@ async function steps(page) {
   check(chosen === 'ann,Ann,2026-13-01', 'the line that is wrong is not shown, but', chosen);
   await two.locator('textarea').fill('id,name,team\nann,Ann,north\n');
   await two.locator('button[type=submit]').click();
-  await until(page, 'a sound roster', () => /id: ann/.test(document.querySelector('section[aria-labelledby=setup-roster] pre')?.textContent ?? ''));
+  await until(page, 'a sound roster', () => /1 added, 0 changed, 0 gone/.test(document.querySelector('section[aria-labelledby=setup-roster] .outcome')?.textContent ?? ''));
+  await picture(page, 'setup-roster');
+  await two.locator('.outcome button.primary').click();
+  await until(page, 'the roster in force', () => /It is in force/.test(document.querySelector('section[aria-labelledby=setup-roster] .outcome')?.textContent ?? ''));
 
   const three = part('setup-targets');
   await until(page, 'the queues', () => document.querySelectorAll('section[aria-labelledby=setup-targets] tbody tr').length > 0);
   const queue = await three.locator('tbody th').first().textContent();
   await three.locator('tbody input').nth(1).fill('92.5');
   await three.locator('tbody input').nth(1).blur();
-  const written = await three.locator('pre').textContent();
-  check(written.startsWith(`queues:\n  "${queue}": {service_level: `) && written.includes('target: 92.5%'), 'what to write down is', written);
+  const [written, typed] = await part('setup-result').locator('pre').allTextContents();
+  check(written.startsWith('switches:\n') && written.includes(told.address) && written.includes(`queues:\n  "${queue}": {service_level: `) && written.includes('target: 92.5%'), 'what to write down is', written);
+  check(!written.includes('ClueCon') && typed.includes('> /etc/tallyd/pbx1.password'), 'what to type is', typed);
+  await picture(page, 'setup-done');
 }

@@ -396,10 +396,14 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        put?: never;
+        /**
+         * Write the roster
+         * @description Puts a roster that was tried into the file that the configuration names, and into force; the one before stays beside it, with ~ behind its name. 409 says that the file was changed since it was tried. Nothing is written of a roster with faults. Writing is noted in the audit log.
+         */
+        put: operations["write-roster"];
         /**
          * Try a roster
-         * @description Says everything that is wrong with a roster, with its place, and makes YAML of CSV. It changes nothing.
+         * @description Says everything that is wrong with a roster, with its place, and what it would change. CSV is put into the roster that there is. It changes nothing.
          */
         post: operations["try-roster"];
         delete?: never;
@@ -1296,13 +1300,30 @@ export interface components {
         };
         RosterTrial: {
             /** Format: int64 */
+            added: number;
+            /** Format: int64 */
             agents: number;
+            /** Format: int64 */
+            changed: number;
             faults: components["schemas"]["RosterFault"][] | null;
+            /** @description the file of roster_file; none: the configuration names none */
+            file?: string;
+            /** @description what stands for that file's content, to be given back when it is written */
+            over?: string;
+            /** Format: int64 */
+            removed: number;
             roster?: string;
             /** Format: int64 */
             teams: number;
+            written?: boolean;
         };
         RosterTrialInputBody: {
+            /** @description a roster as YAML, or as CSV whose first line names the columns */
+            text: string;
+        };
+        RosterWriteInputBody: {
+            /** @description as trying it said */
+            over: string;
             /** @description a roster as YAML, or as CSV whose first line names the columns */
             text: string;
         };
@@ -3047,6 +3068,75 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Scores"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "write-roster": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RosterWriteInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RosterTrial"];
                 };
             };
             /** @description Unauthorized */

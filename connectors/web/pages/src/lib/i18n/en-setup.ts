@@ -2,7 +2,7 @@
 export const enSetup = {
   'nav.setup': 'Set-up',
   'setup.title': 'Set-up',
-  'setup.intro': 'Nothing here changes the daemon: it tries things, and says what to write into its configuration.',
+  'setup.intro': 'Steps 1 and 3 try things, and step 4 says what to write into the configuration. Step 2 can put a roster into force.',
   'setup.step': 'Step {n}',
 
   'setup.switch': 'Attach a switch',
@@ -33,7 +33,7 @@ export const enSetup = {
   'setup.nothing': 'none showed yet',
   'setup.waiting': '{n} waiting',
   'setup.first': 'the first {n}',
-  'setup.write': 'Write this into tallyd.yaml, put the password into the file that it names, and start tallyd anew:',
+  'setup.kept': 'Step 4 has what to write into the configuration.',
   'setup.copy': 'Copy',
   'setup.copied': 'Copied',
   'setup.save': 'Save as a file',
@@ -46,7 +46,12 @@ export const enSetup = {
   'setup.roster.sound': 'It is sound. Agents: {agents}, teams: {teams}.',
   'setup.roster.faults': '{n} things are wrong:',
   'setup.roster.line': 'Line {line}',
-  'setup.roster.made': 'The same as a file. Name it in tallyd.yaml (roster_file: roster.yaml), and send the daemon SIGHUP, or start it anew:',
+  'setup.roster.changes': 'Against the roster in force: {added} added, {changed} changed, {removed} gone.',
+  'setup.roster.changed': 'Against the roster before: {added} added, {changed} changed, {removed} gone.',
+  'setup.roster.made': 'The configuration names no roster_file yet. The same as a file, for step 4:',
+  'setup.roster.over': 'It takes the place of {file}, which is kept beside it with ~ behind its name. Figures are told by it from now on, past ones too.',
+  'setup.roster.write': 'Put it into force',
+  'setup.roster.written': 'It is in force, and in {file}.',
 
   'setup.targets': 'Set the queues’ targets',
   'setup.targets.intro': 'Within how long how many callers are to be answered, and who hung up too soon to count.',
@@ -55,5 +60,9 @@ export const enSetup = {
   'setup.targets.target': 'Target (%)',
   'setup.targets.short': 'Hung up too soon (s)',
   'setup.targets.none': 'No queue has been seen yet.',
-  'setup.targets.write': 'Write this into tallyd.yaml, and start tallyd anew:',
+
+  'setup.result': 'Put it into force',
+  'setup.result.none': 'Nothing is to be written yet.',
+  'setup.result.file': 'The configuration. Where there is a tallyd.yaml already, put these parts into it:',
+  'setup.result.commands': 'To be typed on the switch’s machine. Each cat waits for a password: type it, Enter, and Ctrl-D:',
 } as const;

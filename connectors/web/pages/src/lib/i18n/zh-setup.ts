@@ -4,7 +4,7 @@ import type { enSetup } from './en-setup';
 export const zhSetup: Record<keyof typeof enSetup, string> = {
   'nav.setup': '设置',
   'setup.title': '设置',
-  'setup.intro': '这里不会改变守护进程：只做尝试，并告诉您在配置文件里写什么。',
+  'setup.intro': '第 1、3 步只做尝试，第 4 步告诉您在配置文件里写什么。第 2 步可以让名册生效。',
   'setup.step': '第 {n} 步',
 
   'setup.switch': '连接交换机',
@@ -35,7 +35,7 @@ export const zhSetup: Record<keyof typeof enSetup, string> = {
   'setup.nothing': '尚未出现',
   'setup.waiting': '{n} 人等待',
   'setup.first': '前 {n} 个',
-  'setup.write': '把下面内容写入 tallyd.yaml，把密码放进其中所指的文件，然后重新启动 tallyd：',
+  'setup.kept': '要写入配置文件的内容见第 4 步。',
   'setup.copy': '复制',
   'setup.copied': '已复制',
   'setup.save': '另存为文件',
@@ -48,7 +48,12 @@ export const zhSetup: Record<keyof typeof enSetup, string> = {
   'setup.roster.sound': '名册正确：{agents} 名坐席，{teams} 个班组。',
   'setup.roster.faults': '有 {n} 处错误：',
   'setup.roster.line': '第 {line} 行',
-  'setup.roster.made': '同样内容的文件。在 tallyd.yaml 中写明（roster_file: roster.yaml），向守护进程发送 SIGHUP 或重新启动：',
+  'setup.roster.changes': '与现行名册相比：新增 {added} 人，变更 {changed} 人，移除 {removed} 人。',
+  'setup.roster.changed': '与此前的名册相比：新增 {added} 人，变更 {changed} 人，移除 {removed} 人。',
+  'setup.roster.made': '配置文件中尚未写明 roster_file。同样内容的文件，供第 4 步使用：',
+  'setup.roster.over': '它将取代 {file}，原文件保留在旁，名称后加 ~。此后的统计（包括过去的）都按它显示。',
+  'setup.roster.write': '使其生效',
+  'setup.roster.written': '名册已生效，并写入 {file}。',
 
   'setup.targets': '设定队列目标',
   'setup.targets.intro': '要在多长时间内接听多少来电，以及多快挂断不计为放弃。',
@@ -57,5 +62,9 @@ export const zhSetup: Record<keyof typeof enSetup, string> = {
   'setup.targets.target': '目标（%）',
   'setup.targets.short': '过快挂断（秒）',
   'setup.targets.none': '尚未见到任何队列。',
-  'setup.targets.write': '把下面内容写入 tallyd.yaml，然后重新启动 tallyd：',
+
+  'setup.result': '使其生效',
+  'setup.result.none': '目前没有要写入的内容。',
+  'setup.result.file': '配置文件。如果已有 tallyd.yaml，请把这些部分写入其中：',
+  'setup.result.commands': '在交换机所在的机器上执行。每个 cat 都等待输入密码：输入密码，回车，再按 Ctrl-D：',
 };
