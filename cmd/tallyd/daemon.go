@@ -129,7 +129,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, simulate bool, log *slog
 	d.tokens, d.sessions = tokens, sessions
 	d.service = api.New(api.Config{Site: cfg.Site, Zone: zone, Store: d.store, StoreHealth: func() *api.StoreHealth { return d.upkeep.health(d.audit.Err(), tokens.Err()) }, CallerKey: key, Numbers: numbersOf(cfg.Numbers), BadMOS: int(math.Round(100 * cfg.Media.BadBelow)), Intake: d.intake, Sources: sources,
 		People: d.people, Roster: d.who, Schemes: d.appraisedBy, Audit: d.audit.Note, Kept: cfg.Retention.Rollups.Before, Queue: settingsOf(cfg.Queues), Target: targetsOf(cfg.Queues), Group: groupsOf(cfg),
-		Setup: d.setup(), Alerts: alerts, Webhook: d.webhookHealth})
+		Setup: d.setup(), Alerts: alerts, AlertsFile: filepath.Join(cfg.Data, api.AlertsFile), Webhook: d.webhookHealth})
 	if w := cfg.Alerts.Webhook; w.URL != "" {
 		if d.hook, err = webhook.New(webhook.Config{URL: w.URL, Secret: []byte(w.Secret), Alerts: d.service, Logger: log}); err != nil {
 			return nil, errors.Join(err, d.store.Close())

@@ -64,7 +64,7 @@ func openStopped(ctx context.Context, cfg *config.Config, data string, log *slog
 	if err != nil {
 		return nil, err
 	}
-	service := api.New(api.Config{Site: cfg.Site, Store: store, CallerKey: key})
+	service := api.New(api.Config{Site: cfg.Site, Store: store, CallerKey: key, AlertsFile: filepath.Join(data, api.AlertsFile)})
 	return &keeper{Actions: service, compact: store.Compact, close: store.Close}, nil
 }
 

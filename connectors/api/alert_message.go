@@ -1,6 +1,8 @@
 package api
 
 import (
+	"cmp"
+
 	"tallyd/rules/alert"
 )
 
@@ -21,10 +23,20 @@ type AlertState struct {
 	// Values are what the rule's conditions ask for, as of the event: numbers, texts,
 	// and null where there is no data.
 	Values map[string]any `json:"values"`
+	// Again tells that it was raised in an earlier run, and told of then.
+	Again bool `json:"-"`
 }
 
 // Key is which alert it is: one that was raised again has the same.
 func (m *AlertState) Key() AlertKey { return AlertKey{m.Rule, m.Subject} }
+
+// about tells whether an alert is about an agent.
+func (m *AlertState) about(agent string) bool { return m.Of == Agents && m.Subject == agent }
+
+// byRaised has the one first that was raised first.
+func byRaised(x, y *AlertState) int {
+	return cmp.Or(cmp.Compare(x.Raised, y.Raised), cmp.Compare(x.Rule, y.Rule), cmp.Compare(x.Subject, y.Subject))
+}
 
 // AlertList is what is raised, oldest first, and the latest that cleared, latest
 // first.

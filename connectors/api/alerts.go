@@ -1,7 +1,6 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -39,7 +38,11 @@ type alerts struct {
 	cleared []AlertState // latest last
 	changes []AlertState
 	first   uint64 // the number of the first of changes
-	tell    map[chan struct{}]bool
+	told    uint64 // the number of the first that the webhook still has to tell
+	unkept  bool   // something is not in the file yet
+	// restored: what an earlier run raised is known, where it can be read.
+	restored bool
+	tell     map[chan struct{}]bool
 }
 
 func newAlerts(s *Service, set *alert.Set) *alerts {
@@ -48,23 +51,39 @@ func newAlerts(s *Service, set *alert.Set) *alerts {
 }
 
 // RunAlerts holds the rules against the present every second until the context ends.
-// What cannot be read is logged once, however long that lasts.
+// What cannot be read is logged once, however long that lasts. It goes on with what was
+// raised in an earlier run.
 func (s *Service) RunAlerts(ctx context.Context, log *slog.Logger) {
 	tick := time.NewTicker(alertsEvery)
 	defer tick.Stop()
 	defer s.alerts.watched.close()
-	said := ""
+	if err := s.RestoreAlerts(); err != nil {
+		log.Warn("alerts: what was raised before is not known", "err", err)
+	}
+	unread, unwritten := onceOnly(log, "alerts: the day's figures cannot be read"), onceOnly(log, "alerts: what is raised cannot be kept")
 	for {
 		select {
 		case <-ctx.Done():
+			unwritten(s.KeepAlerts())
 			return
 		case <-tick.C:
 		}
-		switch err := s.StepAlerts(ctx); {
+		if err := s.StepAlerts(ctx); ctx.Err() == nil {
+			unread(err)
+		}
+		unwritten(s.KeepAlerts())
+	}
+}
+
+// onceOnly logs a fault once, however often it comes in a row.
+func onceOnly(log *slog.Logger, what string) func(error) {
+	said := ""
+	return func(err error) {
+		switch {
 		case err == nil:
 			said = ""
-		case err.Error() != said && ctx.Err() == nil:
-			log.Warn("alerts: the day's figures cannot be read", "err", err)
+		case err.Error() != said:
+			log.Warn(what, "err", err)
 			said = err.Error()
 		}
 	}
@@ -101,6 +120,7 @@ func (a *alerts) note(changes []alert.Change) {
 	if len(changes) == 0 {
 		return
 	}
+	a.unkept = true
 	for i := range changes {
 		m := alertMessage(&changes[i])
 		key := m.Key()
@@ -120,6 +140,11 @@ func (a *alerts) note(changes []alert.Change) {
 		a.changes = slices.Delete(a.changes, 0, over)
 		a.first += uint64(over)
 	}
+	a.nudge()
+}
+
+// nudge tells whoever watches that there are changes.
+func (a *alerts) nudge() {
 	for c := range a.tell {
 		select {
 		case c <- struct{}{}:
@@ -165,9 +190,7 @@ func (s *Service) AlertsNow() (list *AlertList, next uint64) {
 	if list.Cleared == nil {
 		list.Cleared = []AlertState{}
 	}
-	slices.SortFunc(list.Active, func(x, y AlertState) int {
-		return cmp.Or(cmp.Compare(x.Raised, y.Raised), cmp.Compare(x.Rule, y.Rule), cmp.Compare(x.Subject, y.Subject))
-	})
+	slices.SortFunc(list.Active, func(x, y AlertState) int { return byRaised(&x, &y) })
 	slices.Reverse(list.Cleared)
 	return list, a.first + uint64(len(a.changes))
 }
@@ -189,10 +212,15 @@ func (s *Service) AlertsHealth() *AlertsHealth {
 
 // forget leaves out what cleared about an agent. What is raised about one goes as the
 // agent does.
-func (a *alerts) forget(agent string) {
+func (a *alerts) forget(agent string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.cleared = slices.DeleteFunc(a.cleared, func(m AlertState) bool { return m.Of == Agents && m.Subject == agent })
+	if file := a.service.cfg.AlertsFile; file != "" && !a.restored {
+		return forgetAlerts(file, agent)
+	}
+	a.cleared = slices.DeleteFunc(a.cleared, func(m AlertState) bool { return m.about(agent) })
+	a.unkept = true
+	return nil
 }
 
 // SeesAlerts tells whether somebody may see alerts about queues, agents or the site at

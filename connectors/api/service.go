@@ -88,6 +88,8 @@ type Config struct {
 	Schemes func() []Scheme
 	// Alerts are the rules that RunAlerts holds against the present; nil for none.
 	Alerts *alert.Set
+	// AlertsFile is where what is raised outlives the daemon; "" for nowhere.
+	AlertsFile string
 	// Webhook tells how the calling of one fares; nil where there is none.
 	Webhook func() *WebhookHealth
 	// Setup is how switches and rosters are tried.

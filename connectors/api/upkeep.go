@@ -55,7 +55,9 @@ func (s *Service) Forget(ctx context.Context, r ForgetRequest) (*Forgotten, erro
 	if err == nil {
 		s.cfg.Intake.forgets.Add(1)
 		if r.Kind == ForgetAgent {
-			s.alerts.forget(r.Agent)
+			if err := s.alerts.forget(r.Agent); err != nil {
+				return f, fmt.Errorf("what is stored was forgotten, but not what alerts cleared: %w", err)
+			}
 		}
 	}
 	return f, err

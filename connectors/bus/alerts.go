@@ -110,7 +110,7 @@ func (a *alertStreams) named(r published) (any, error) {
 	defer a.mu.Unlock()
 	t := a.streams[a.bus.subjects.Alert(r.rule, r.part, r.name)]
 	if t == nil {
-		return nil, fmt.Errorf("alert %q has not been raised about %s %q since the daemon began", r.rule, r.part, r.name)
+		return nil, fmt.Errorf("alert %q has not been raised about %s %q, or had cleared when the daemon began", r.rule, r.part, r.name)
 	}
 	m := t.state
 	m.Header = a.bus.header(t.seq)

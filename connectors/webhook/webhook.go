@@ -22,6 +22,7 @@ import (
 type Alerts interface {
 	WatchAlerts() (changed <-chan struct{}, stop func())
 	AlertChanges(from uint64) (list []api.AlertState, next uint64)
+	AlertsTold(next uint64) // all before a number were told, or given up
 	Now() time.Time
 	Site() string
 }
@@ -66,6 +67,7 @@ type Hook struct {
 type call struct {
 	id   string
 	body []byte
+	next uint64 // the number of the change after it
 }
 
 // New checks the address. Nothing is sent before Run.
@@ -109,7 +111,8 @@ func (h *Hook) Health() *api.WebhookHealth {
 	return &out
 }
 
-// Run tells until the context ends. What waits then is not told.
+// Run tells until the context ends. What waits then is told by the next run, if whoever
+// has the alerts remembers them.
 func (h *Hook) Run(ctx context.Context) {
 	changed, stop := h.cfg.Alerts.WatchAlerts()
 	defer stop()
@@ -121,7 +124,9 @@ func (h *Hook) Run(ctx context.Context) {
 		var list []api.AlertState
 		list, next = h.cfg.Alerts.AlertChanges(next)
 		for i := range list {
-			h.put(&list[i])
+			if !list[i].Again {
+				h.put(&list[i], next-uint64(len(list)-1-i))
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -131,8 +136,8 @@ func (h *Hook) Run(ctx context.Context) {
 	}
 }
 
-// put has a change wait.
-func (h *Hook) put(m *api.AlertState) {
+// put has a change wait; next is the number of the one after it.
+func (h *Hook) put(m *api.AlertState, next uint64) {
 	m.Header = api.Header{V: api.Schema, At: api.MomentOf(h.cfg.Alerts.Now()), Site: h.cfg.Alerts.Site()}
 	body, err := json.Marshal(m)
 	if err != nil {
@@ -145,7 +150,7 @@ func (h *Hook) put(m *api.AlertState) {
 		h.waiting = h.waiting[1:]
 		h.health.Dropped++
 	}
-	h.waiting = append(h.waiting, &call{id: m.ID + "-" + m.Event, body: body})
+	h.waiting = append(h.waiting, &call{id: m.ID + "-" + m.Event, body: body, next: next})
 	select {
 	case h.more <- struct{}{}:
 	default:
@@ -184,6 +189,7 @@ func (h *Hook) send(ctx context.Context) {
 		if !h.deliver(ctx, c) {
 			return
 		}
+		h.cfg.Alerts.AlertsTold(c.next)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,6 +32,7 @@ var secret = []byte("0123456789abcdef")
 type source struct {
 	mu      sync.Mutex
 	list    []api.AlertState
+	told    uint64
 	changed chan struct{}
 }
 
@@ -39,6 +41,12 @@ func newSource() *source { return &source{changed: make(chan struct{}, 1)} }
 func (s *source) WatchAlerts() (<-chan struct{}, func()) { return s.changed, func() {} }
 func (s *source) Now() time.Time                         { return time.Date(2026, 10, 1, 9, 0, 0, 0, time.UTC) }
 func (s *source) Site() string                           { return "main" }
+
+func (s *source) AlertsTold(next uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.told = next
+}
 
 func (s *source) AlertChanges(from uint64) ([]api.AlertState, uint64) {
 	s.mu.Lock()
@@ -372,5 +380,39 @@ func TestPauses(t *testing.T) {
 		if len(seen) < 50 {
 			t.Errorf("after attempt %d only %d pauses", n, len(seen))
 		}
+	}
+}
+
+// TestTold: whoever has the alerts hears which were told, or given up, and what an earlier
+// run told of is not told again.
+func TestTold(t *testing.T) {
+	var open atomic.Bool
+	x := receive(t, func(n int, w http.ResponseWriter, _ *http.Request) {
+		switch {
+		case n == 1:
+			w.WriteHeader(http.StatusBadRequest)
+		case !open.Load():
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	})
+	s := newSource()
+	s.raise(4)
+	s.list[1].Again = true
+	p := hastily()
+	p.Attempts = 1000
+	h, _ := run(t, x.URL, s, p)
+	told := func() uint64 {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.told
+	}
+	eventually(t, h, func(*api.WebhookHealth) bool { return len(x.all()) >= 3 })
+	if told() != 1 || strings.Contains(x.ids(), "1-2-raised") {
+		t.Errorf("told are the first %d, sent was %s", told(), x.ids())
+	}
+	open.Store(true)
+	eventually(t, h, func(*api.WebhookHealth) bool { return told() == 4 })
+	if got := x.ids(); !strings.HasSuffix(got, "1-3-raised 1-4-raised") {
+		t.Error(got)
 	}
 }

@@ -73,7 +73,8 @@ type track struct {
 	raised time.Time // zero: not yet
 	over   time.Time // since when the condition to clear has held; zero: it does not
 	values map[string]any
-	seen   uint64 // the step
+	seen   uint64    // the step
+	until  time.Time // before which it is not ended for want of its subject
 }
 
 // NewEngine returns an engine that nothing is raised in.
@@ -231,7 +232,7 @@ func (e *Engine) watch(now time.Time, r *Rule, tracks map[string]*track, t *trac
 func (e *Engine) sweep(now time.Time, r *Rule, tracks map[string]*track, out []Change) []Change {
 	var gone []string
 	for name, t := range tracks {
-		if t.seen != e.steps {
+		if t.seen != e.steps && !now.Before(t.until) {
 			gone = append(gone, name)
 		}
 	}
