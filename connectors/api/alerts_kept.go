@@ -10,6 +10,7 @@ import (
 
 	"tallyd/metrics"
 	"tallyd/rules/alert"
+	"tallyd/storage"
 )
 
 // AlertsFile is where a data folder keeps what is raised, so that alerts outlive the
@@ -71,16 +72,7 @@ func (k *keptAlerts) write(file string) error {
 	if err != nil {
 		return err
 	}
-	half := file + ".half"
-	f, err := os.OpenFile(half, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(b, '\n'))
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(half, file)
+	return storage.WriteFile(file, append(b, '\n'))
 }
 
 // readAlerts reads a file; one that is not there has nothing.
