@@ -24,7 +24,7 @@ func TestConfigsNameWhatThereIs(t *testing.T) {
 	for line := range strings.Lines(body) {
 		exported[metricName.FindString(line)] = true
 	}
-	for _, d := range storeDescriptions() { // this lab has no store and no bus
+	for _, d := range storeDescriptions() { // this lab has no store, no bus and no webhook
 		exported[metricName.FindString(d)] = true
 	}
 	check := func(file, expr string) {
@@ -99,7 +99,7 @@ func read(t *testing.T, file string, unmarshal func([]byte, any) error, into any
 }
 
 func storeDescriptions() (out []string) {
-	for _, d := range []interface{ String() string }{storeBytes, storeBudget, storeFree, storeProblems, natsConnected, natsFailing} {
+	for _, d := range []interface{ String() string }{storeBytes, storeBudget, storeFree, storeProblems, natsConnected, natsFailing, hookLost} {
 		out = append(out, d.String())
 	}
 	return out

@@ -13,6 +13,7 @@ import (
 
 	"tallyd/connectors/api"
 	"tallyd/metrics"
+	"tallyd/rules/alert"
 )
 
 // exportWithin bounds the reading of the day's figures for one scrape.
@@ -43,6 +44,13 @@ var (
 
 	natsConnected = describe("nats_connected", "Whether NATS is reached.")
 	natsFailing   = describe("nats_streams_failing", "Whether rollups and contacts wait because the streams do not take them; /api/v1/health says why.")
+
+	alertsActive = describe("alerts_active", "Alerts of tallyd's own rules that are raised.", "severity")
+	alertsLeft   = describe("alerts_left_out", "Subjects and alerts left out in the last second, because there are too many.")
+
+	hookDelivered = describe("webhook_delivered_total", "Alerts that the webhook took.")
+	hookLost      = describe("webhook_lost_total", "Alerts that the webhook was not told of: refused by it, given up after all attempts, or dropped because too many waited.", "why")
+	hookWaiting   = describe("webhook_waiting", "Alerts that wait for the webhook.")
 
 	agentsIn = describe("agents", "Agents by what they are doing.", "state")
 
@@ -102,6 +110,7 @@ func (e *exporter) Collect(out chan<- prometheus.Metric) {
 		x.gauge(natsConnected, of(b.Connected))
 		x.gauge(natsFailing, of(b.Records != nil && b.Records.Problem != ""))
 	}
+	e.alerts(x)
 	var p api.Present
 	e.service.Look(&p)
 	e.present(x, &p)
@@ -142,6 +151,29 @@ func (e *exporter) store(x *export) {
 	x.gauge(storeBudget, float64(h.Budget))
 	x.gauge(storeFree, float64(h.Free))
 	x.gauge(storeProblems, float64(len(h.Problems)))
+}
+
+func (e *exporter) alerts(x *export) {
+	h := e.service.AlertsHealth()
+	if h == nil {
+		return
+	}
+	now, _ := e.service.AlertsNow()
+	raised := map[string]int{alert.Info: 0, alert.Warning: 0, alert.Critical: 0}
+	for i := range now.Active {
+		raised[now.Active[i].Severity]++
+	}
+	for severity, n := range raised {
+		x.gauge(alertsActive, float64(n), severity)
+	}
+	x.gauge(alertsLeft, float64(h.Left))
+	if w := h.Webhook; w != nil {
+		x.gauge(hookWaiting, float64(w.Waiting))
+		x.counter(hookDelivered, float64(w.Delivered))
+		x.counter(hookLost, float64(w.Refused), "refused")
+		x.counter(hookLost, float64(w.Failed), "failed")
+		x.counter(hookLost, float64(w.Dropped), "dropped")
+	}
 }
 
 func (e *exporter) present(x *export, p *api.Present) {

@@ -1,13 +1,18 @@
 package web
 
 import (
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
+	"tallyd/connectors/api"
 	"tallyd/metrics"
+	"tallyd/rules/alert"
 )
 
 // TestMetrics: what Prometheus reads is what happened, keeps to its conventions,
@@ -56,6 +61,41 @@ func TestMetrics(t *testing.T) {
 	_, _, body = l.get(token, "/metrics?agents=1")
 	if !strings.Contains(body, `tallyd_agent_answered_total{agent="ann"} 1`) || !strings.Contains(body, `tallyd_agent_state{agent="ann",state="available"} 1`) {
 		t.Error("agents that were asked for are missing")
+	}
+}
+
+// TestAlertMetrics: what is raised, by severity, and how the webhook fares.
+func TestAlertMetrics(t *testing.T) {
+	set, faults := alert.Read("alerts.yaml", []byte(`alerts:
+  - {id: one, of: site, when: "waiting == 0", owner: o, severity: critical, because: b}
+  - {id: two, of: site, when: "waiting == 0", owner: o, severity: critical, because: b}
+  - {id: not, of: site, when: "waiting > 0", owner: o, because: b}
+`), nil)
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	service := api.New(api.Config{Site: "main", Alerts: set, Webhook: func() *api.WebhookHealth {
+		return &api.WebhookHealth{Delivered: 7, Waiting: 2, Refused: 1, Failed: 3, Dropped: 4}
+	}})
+	if err := service.StepAlerts(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r := prometheus.NewRegistry()
+	r.MustRegister(&exporter{service, nil, false})
+	w := httptest.NewRecorder()
+	promhttp.HandlerFor(r, promhttp.HandlerOpts{}).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	body := w.Body.String()
+	for _, want := range []string{
+		`tallyd_alerts_active{severity="critical"} 2`, `tallyd_alerts_active{severity="info"} 0`, `tallyd_alerts_active{severity="warning"} 0`,
+		`tallyd_alerts_left_out 0`, `tallyd_webhook_delivered_total 7`, `tallyd_webhook_waiting 2`,
+		`tallyd_webhook_lost_total{why="dropped"} 4`, `tallyd_webhook_lost_total{why="failed"} 3`, `tallyd_webhook_lost_total{why="refused"} 1`,
+	} {
+		if !strings.Contains(body, want+"\n") {
+			t.Errorf("%s is missing", want)
+		}
+	}
+	if problems, err := promlint.New(strings.NewReader(body)).Lint(); err != nil || len(problems) > 0 {
+		t.Errorf("%v, %v", problems, err)
 	}
 }
 
