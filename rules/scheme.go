@@ -2,6 +2,7 @@ package rules
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"tallyd/rules/expression"
@@ -109,6 +110,27 @@ func (r *Role) WeightsOn(day Date) map[string]Weight {
 		out[r.Indicators[i].ID] = r.Indicators[i].weightIn(s)
 	}
 	return out
+}
+
+// Forms lists the ids of the forms that the scheme asks for, in order.
+func (s *Scheme) Forms() []string {
+	var out []string
+	in := func(text string) {
+		for _, name := range formName.FindAllString(text, -1) {
+			out = append(out, strings.TrimPrefix(name, formPrefix))
+		}
+	}
+	for i := range s.Roles {
+		for k := range s.Roles[i].Indicators {
+			in(s.Roles[i].Indicators[k].Measure.ID)
+			in(s.Roles[i].Indicators[k].Expr)
+		}
+		for k := range s.Roles[i].Gates {
+			in(s.Roles[i].Gates[k].When)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // season is the one that a day is in, nil for none.

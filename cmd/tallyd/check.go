@@ -11,6 +11,7 @@ import (
 
 	"tallyd/cmd/tallyd/config"
 	"tallyd/connectors/api"
+	"tallyd/rules/form"
 )
 
 func checkCommand(environ []string) *cobra.Command {
@@ -23,10 +24,14 @@ func checkCommand(environ []string) *cobra.Command {
 			if err != nil {
 				return &codeError{exitUsage, err}
 			}
-			if err := checkOthers(cfg, c.OutOrStdout()); err != nil {
+			schemes, err := config.LoadSchemes(cfg.SchemeFiles)
+			if err != nil {
+				return &codeError{exitUsage, err}
+			}
+			if err := checkRoster(cfg, schemes, c.OutOrStdout()); err != nil {
 				return err
 			}
-			if err := checkForms(cfg); err != nil {
+			if err := checkForms(cfg, schemes, c.OutOrStdout()); err != nil {
 				return err
 			}
 			if err := checkAlerts(cfg); err != nil {
@@ -40,13 +45,9 @@ func checkCommand(environ []string) *cobra.Command {
 	return c
 }
 
-// checkOthers says what is wrong with the schemes and the roster of a configuration, if
-// it has any, and whom no scheme is for.
-func checkOthers(cfg *config.Config, out io.Writer) error {
-	schemes, err := config.LoadSchemes(cfg.SchemeFiles)
-	if err != nil {
-		return &codeError{exitUsage, err}
-	}
+// checkRoster says what is wrong with the roster of a configuration, if it has one, and
+// whom no scheme is for.
+func checkRoster(cfg *config.Config, schemes []api.Scheme, out io.Writer) error {
 	if cfg.RosterFile == "" {
 		return nil
 	}
@@ -84,13 +85,22 @@ func unappraised(r *config.Roster, schemes []api.Scheme) []string {
 	return slices.Sorted(maps.Keys(roles))
 }
 
-// checkForms says what is wrong with the forms of a configuration, if it has any.
-func checkForms(cfg *config.Config) error {
+// checkForms says what is wrong with the forms of a configuration, if it has any, and
+// which of those that schemes ask for are not among them.
+func checkForms(cfg *config.Config, schemes []api.Scheme, out io.Writer) error {
 	if cfg.FormsFile == "" {
-		return nil
+		return nil // forms come in with their points alone
 	}
-	if _, err := config.LoadForms(cfg.FormsFile); err != nil {
+	forms, err := config.LoadForms(cfg.FormsFile)
+	if err != nil {
 		return &codeError{exitUsage, err}
+	}
+	for _, s := range schemes {
+		for _, id := range s.Forms() {
+			if !slices.ContainsFunc(forms, func(f form.Form) bool { return f.ID == id }) {
+				fmt.Fprintf(out, "%s: warning: scheme %q asks for form.%s, and there is no form %q here\n", cfg.FormsFile, s.Name, id, id)
+			}
+		}
 	}
 	return nil
 }

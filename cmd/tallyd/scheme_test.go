@@ -60,3 +60,35 @@ func TestCheckSchemes(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, errs)
 	}
 }
+
+// TestCheckForms: a scheme that appraises by a form that nobody described is warned of,
+// where forms are described at all.
+func TestCheckForms(t *testing.T) {
+	scheme := keep(t, "s.yaml", []byte(strings.Replace(scoreScheme, "kpi: training", "kpi: form.mystery", 1)))
+	check := func(more string) string {
+		t.Helper()
+		code, out, errs := command(t, "check", "--config", keep(t, "tallyd.yaml", []byte("scheme_files: ["+scheme+"]\n"+more)))
+		if code != exitDone {
+			t.Errorf("exit code %d: %s", code, errs)
+		}
+		return out
+	}
+	const forms = "../../configs/forms.yaml"
+	if out := check("forms_file: " + absolute(t, forms) + "\n"); strings.Count(out, "warning") != 1 || !strings.Contains(out, "scheme \"s\" asks for form.mystery, and there is no form \"mystery\" here") {
+		t.Error(out)
+	}
+	if out := check(""); strings.Contains(out, "warning") {
+		t.Error(out)
+	}
+	// The schemes that come with tallyd ask for forms that come with it.
+	ours, err := filepath.Glob("../../configs/schemes/*.yaml")
+	if err != nil || len(ours) < 3 {
+		t.Fatal(ours, err)
+	}
+	for _, file := range ours {
+		scheme = absolute(t, file)
+		if out := check("forms_file: " + absolute(t, forms) + "\n"); strings.Contains(out, "warning") {
+			t.Error(out)
+		}
+	}
+}
