@@ -178,7 +178,7 @@ func TestBadTables(t *testing.T) {
 		{"survey", "at,agent,csat,greeting.name", `t.csv:1:15: column "greeting.name" is not known (known: id, at, agent, contact, switch, csat, nps, resolved)`},
 		{"training", "at,contact", "t.csv:1:1: there is no column course: a training needs it\nt.csv:1:1: there is no column passed: a training needs it"},
 		{"form", "at,agent,form,rater", "t.csv:1:1: there is no column points: a form needs it\nt.csv:1:1: there is no column of: a form needs it"},
-		{"form", "at,agent,form,rater,greeting.voice", `t.csv:1:21: column "greeting.voice" is no item of a form (there are qa, peer)`},
+		{"form", "at,agent,form,rater,greeting.voice", `t.csv:1:21: column "greeting.voice" is no item of a form (there are qa, peer, sales, coaching, upward, projects)`},
 		{"form", "at,agent,form,rater,greeting.name", `t.csv:1:1: form "qa" has no column greeting.tone, solution.understood, solution.solved, compliance.consent, compliance.identity`},
 		{"form", "at,agent,form,rater,points,of,critical," + items, "t.csv:1:21: column \"points\" is there beside columns of items, which it is computed from\n" +
 			"t.csv:1:28: column \"of\" is there beside columns of items, which it is computed from\nt.csv:1:31: column \"critical\" is there beside columns of items, which it is computed from"},
@@ -230,8 +230,8 @@ func TestBadRows(t *testing.T) {
 		{"training", "1,2026-10-01 09:03,ann,c1,yes,7,5", "t.csv:2:31: points 7 is not between 0 and of, which is 5"},
 		{"training", "1,2026-10-01 09:03,ann,c1,yes,7,-1", "t.csv:2:33: of -1 is not between 1 and 1000000000"},
 		{"form", "1,2026-10-01,ann,qa,,5,5,10,10,1,4", "t.csv:2:21: rater is missing"},
-		{"form", "1,2026-10-01,ann,,s1,5,5,10,10,1,4", `t.csv:2:18: form "" is not defined (there are qa, peer)`},
-		{"form", "1,2026-10-01,ann,qb,s1,5,5,10,10,1,4", `t.csv:2:18: form "qb" is not defined (there are qa, peer)`},
+		{"form", "1,2026-10-01,ann,,s1,5,5,10,10,1,4", `t.csv:2:18: form "" is not defined (there are qa, peer, sales, coaching, upward, projects)`},
+		{"form", "1,2026-10-01,ann,qb,s1,5,5,10,10,1,4", `t.csv:2:18: form "qb" is not defined (there are qa, peer, sales, coaching, upward, projects)`},
 		{"form", "1,2026-10-01,ann,peer,s1,5,5,10,10,1,4", `t.csv:2:18: form "peer" has no column teamwork.helps, teamwork.shares in the first line`},
 		{"form", "1,2026-10-01,ann,qa,s1,6,,10,10,1,-4", "t.csv:2:24: greeting.name \"6\" is neither a whole number between 0 and 5 nor N/A\n" +
 			"t.csv:2:26: greeting.tone is empty: points are needed, or N/A where it does not apply\n" +
