@@ -94,8 +94,8 @@ func BenchmarkApply(b *testing.B) {
 // TestRatioCounterIncrement: an increment of a row must not cost much more than
 // one of an atomic counter, for finding the row, and a small part of one under a mutex.
 // How much more depends on the machine: the counters of the peer lie in one piece, which
-// a system with large pages finds with less looking up, 1.2 to 1.5 there and up to 2 on
-// others. The best of interleaved rounds
+// a system with large pages finds with less looking up, 1.2 to 1.5 there; on others it is
+// as much with a thousand agents, and 2.2 with ten thousand, whose rows no cache holds. The best of interleaved rounds
 // counts, as other work on the machine only slows; each brings back first what
 // the peers before it pushed out of the caches, and every fourth makes the peers
 // anew, as some places in memory are luckier than others.
@@ -103,8 +103,8 @@ func TestRatioCounterIncrement(t *testing.T) {
 	if raceEnabled {
 		return // it slows the two differently: make unraced runs this
 	}
-	const n, warm, most, least = 1 << 20, 1 << 17, 2.25, 3.0
-	for _, agents := range []int{1_000, 10_000} {
+	const n, warm, least = 1 << 20, 1 << 17, 3.0
+	for agents, most := range map[int]float64{1_000: 2, 10_000: 3} {
 		var p map[string]func(int)
 		best := map[string]time.Duration{}
 		ratio := 0.0

@@ -217,7 +217,7 @@ func build(t *testing.T) string {
 }
 
 // TestMemoryAtRest: the daemon as delivered, with its store, bus and a switch
-// attached, stays under 60 MB.
+// attached, takes 40 MB once it has begun, and 100 MB at no moment of that.
 func TestMemoryAtRest(t *testing.T) {
 	if raceEnabled {
 		return // measured in the run without the race detector
@@ -244,10 +244,15 @@ func TestMemoryAtRest(t *testing.T) {
 		t.Fatalf("it ended at once: %s", errs.String())
 	}
 	eventually(t, func() string { return "the demo offered nothing" }, func() bool { return offered(askKPI(t, data)) > 0 })
-	rss := residentKB(t, cmd.Process.Pid)
-	t.Logf("resident: %d kB", rss)
-	if rss > 60_000 {
-		t.Errorf("%d kB resident, at most 60,000 are allowed", rss)
+	var resident []int
+	for begun := time.Now(); time.Since(begun) < 5*time.Second; time.Sleep(100 * time.Millisecond) {
+		resident = append(resident, residentKB(t, cmd.Process.Pid))
+	}
+	slices.Sort(resident)
+	median, most := resident[len(resident)/2], memoryKB(t, cmd.Process.Pid, "VmHWM:")
+	t.Logf("resident: %d kB in the median, %d kB at most since it began", median, most)
+	if median > 40_000 || most > 100_000 {
+		t.Errorf("%d kB resident in the median, at most 40,000 are allowed; %d kB at most, 100,000 are", median, most)
 	}
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
