@@ -128,7 +128,7 @@ func (s *Service) RestoreAlerts() error {
 		}
 	}
 	a.changes = append(a.changes, k.Untold...)
-	a.unkept = true
+	a.unkept = k.V != 0 // else there is nothing to keep yet
 	a.nudge()
 	return nil
 }
