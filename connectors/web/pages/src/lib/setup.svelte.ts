@@ -55,8 +55,8 @@ export function commands(): string {
   const files = Object.values(settled.switches).flatMap((s) => s.passwords);
   return [
     'sudo install -d -m 750 /etc/tallyd',
-    'sudo install -m 640 tallyd.yaml /etc/tallyd/',
-    ...(settled.roster ? ['sudo install -m 640 roster.yaml /etc/tallyd/'] : []),
+    'sudo install -b -m 640 tallyd.yaml /etc/tallyd/',
+    ...(settled.roster ? ['sudo install -b -m 640 roster.yaml /etc/tallyd/'] : []),
     ...files.map((f) => `sudo sh -c 'umask 077; cat > ${f}'`),
     'sudo tallyd check --config /etc/tallyd/tallyd.yaml',
     'sudo tallyd serve --config /etc/tallyd/tallyd.yaml --data /var/lib/tallyd',
