@@ -208,20 +208,20 @@ func (h *Hook) deliver(ctx context.Context, c *call) bool {
 		}
 		var refused *refusal
 		if errors.As(err, &refused) {
-			h.note(func(x *api.WebhookHealth) { x.Refused++; x.Problem = err.Error() })
 			h.cfg.Logger.Error("webhook: an alert is refused, and not sent again", "host", h.name, "id", c.id, "err", err)
+			h.note(func(x *api.WebhookHealth) { x.Refused++; x.Problem = err.Error() })
 			return true
 		}
 		pause := max(pauseAfter(n, p), min(wait, p.Most))
 		if n >= p.Attempts || time.Now().Add(pause).After(giveUp) {
-			h.note(func(x *api.WebhookHealth) { x.Failed++; x.Problem = err.Error() })
 			h.cfg.Logger.Error("webhook: an alert is given up", "host", h.name, "id", c.id, "attempts", n, "err", err)
+			h.note(func(x *api.WebhookHealth) { x.Failed++; x.Problem = err.Error() })
 			return true
 		}
-		h.note(func(x *api.WebhookHealth) { x.Problem = err.Error() })
 		if n == 1 {
 			h.cfg.Logger.Warn("webhook: an alert is sent again", "host", h.name, "id", c.id, "err", err)
 		}
+		h.note(func(x *api.WebhookHealth) { x.Problem = err.Error() })
 		if !sleep(ctx, pause) {
 			return false
 		}

@@ -271,7 +271,7 @@ func TestFormsOfTheRepository(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if forms := read(t, string(text)); fmt.Sprint(forms.IDs()) != "[qa peer]" {
+	if forms := read(t, string(text)); fmt.Sprint(forms.IDs()) != "[qa peer sales coaching upward projects]" {
 		t.Errorf("%+v", forms)
 	}
 }
