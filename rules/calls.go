@@ -22,8 +22,8 @@ type Calls struct {
 func (c *Calls) rollup() (*metrics.Rollup, error) {
 	r := &metrics.Rollup{Kind: metrics.QueueRow}
 	for name, n := range c.Counts {
-		i := counterNamed(name)
-		if i < 0 {
+		i, known := metrics.CounterByName(name)
+		if !known {
 			return nil, fmt.Errorf("count %q is not known", name)
 		}
 		if n < 0 || n > most {
@@ -51,16 +51,6 @@ func (c *Calls) rollup() (*metrics.Rollup, error) {
 
 // maxWaits bounds how many waits a bin has.
 const maxWaits = 1e8
-
-func counterNamed(name string) int {
-	var all metrics.Values
-	for c := range all {
-		if metrics.Counter(c).String() == name {
-			return c
-		}
-	}
-	return -1
-}
 
 // waitNames are those of the histograms of waits, which are the first ones.
 func waitNames() []string {

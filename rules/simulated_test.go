@@ -131,8 +131,7 @@ func TestScorePerformance(t *testing.T) {
 	month(t, 10_000, func(f *Fact) { facts = append(facts, f) })
 	s := readScheme(t, manyScheme)
 	var a *Appraisal
-	took := time.Hour
-	for try := 0; try < 3 && took > 2*time.Second; try++ { // other tests may run beside it
+	score := func() time.Duration {
 		begun := time.Now()
 		a = NewAppraisal(s, Date{2026, 10, 1}, Date{2026, 11, 1})
 		for _, f := range facts {
@@ -143,10 +142,11 @@ func TestScorePerformance(t *testing.T) {
 		if err != nil || len(scores.Cards) != 10_000 {
 			t.Fatal(err)
 		}
-		took = time.Since(begun)
+		took := time.Since(begun)
 		t.Logf("%d facts: %s to add, %s in all", a.Facts, added.Round(time.Millisecond), took.Round(time.Millisecond))
+		return took
 	}
-	if took > 2*time.Second {
+	peer := func() time.Duration {
 		begun := time.Now()
 		for _, f := range facts {
 			b, err := json.Marshal(f)
@@ -157,9 +157,20 @@ func TestScorePerformance(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		most := time.Since(begun) * 2 / 5
-		if took > most {
+		return time.Since(begun)
+	}
+	for round := 1; ; round++ { // other tests may run beside it
+		took := score()
+		if took <= 2*time.Second {
+			break
+		}
+		most := peer() * 2 / 5
+		if took <= most {
+			break
+		}
+		if round == 3 {
 			t.Errorf("it took %s, 2 s are the most, or %s on this machine", took, most)
+			break
 		}
 	}
 	facts = nil

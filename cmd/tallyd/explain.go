@@ -161,7 +161,7 @@ func because(out io.Writer, r *rules.Result, why *rules.Reason, behind api.Evide
 	fmt.Fprintf(out, "\n%s (%s) = %s%s\n", r.ID, why.Dimension, why.Formula, of)
 	if len(r.Counts) > 0 {
 		var parts []string
-		for _, name := range sortedKeys(r.Counts) {
+		for _, name := range slices.Sorted(maps.Keys(r.Counts)) {
 			parts = append(parts, fmt.Sprintf("%s %d", name, r.Counts[name]))
 		}
 		fmt.Fprintf(out, "  %s\n", strings.Join(parts, ", "))
@@ -191,5 +191,3 @@ func figureOf(unit string, v *float64) string {
 	}
 	return printed(unit, *v)
 }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

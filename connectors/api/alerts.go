@@ -60,7 +60,7 @@ func (s *Service) RunAlerts(ctx context.Context, log *slog.Logger) {
 	if err := s.RestoreAlerts(); err != nil {
 		log.Warn("alerts: what was raised before is not known", "err", err)
 	}
-	unread, unwritten := onceOnly(log, "alerts: the day's figures cannot be read"), onceOnly(log, "alerts: what is raised cannot be kept")
+	unread, unwritten := OnceOnly(log, "alerts: the day's figures cannot be read"), OnceOnly(log, "alerts: what is raised cannot be kept")
 	for {
 		select {
 		case <-ctx.Done():
@@ -72,20 +72,6 @@ func (s *Service) RunAlerts(ctx context.Context, log *slog.Logger) {
 			unread(err)
 		}
 		unwritten(s.KeepAlerts())
-	}
-}
-
-// onceOnly logs a fault once, however often it comes in a row.
-func onceOnly(log *slog.Logger, what string) func(error) {
-	said := ""
-	return func(err error) {
-		switch {
-		case err == nil:
-			said = ""
-		case err.Error() != said:
-			log.Warn(what, "err", err)
-			said = err.Error()
-		}
 	}
 }
 

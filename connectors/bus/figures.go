@@ -45,15 +45,11 @@ func newFigures(b *Bus, nc *nats.Conn) *figures {
 func (f *figures) run(ctx context.Context) {
 	tick := time.NewTicker(figuresEvery)
 	defer tick.Stop()
-	said := ""
+	unread := api.OnceOnly(f.bus.cfg.Logger, "the day's figures cannot be read")
 	for {
 		// Looked at also while nobody can be told: what is not looked at piles up.
-		switch err := f.look(ctx); {
-		case err == nil:
-			said = ""
-		case err.Error() != said && ctx.Err() == nil: // once, however long it lasts
-			f.bus.cfg.Logger.Warn("the day's figures cannot be read", "err", err)
-			said = err.Error()
+		if err := f.look(ctx); ctx.Err() == nil {
+			unread(err)
 		}
 		if f.nc.IsConnected() {
 			f.publish()

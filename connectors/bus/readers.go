@@ -37,17 +37,13 @@ func (r *readers) run(ctx context.Context) {
 	}
 	tick := time.NewTicker(readersEvery)
 	defer tick.Stop()
-	said := ""
+	refused := api.OnceOnly(r.bus.cfg.Logger, "nats: readers of the streams cannot be served")
 	for {
 		within, cancel := context.WithTimeout(ctx, ackWithin)
 		err := r.keep(within, js)
 		cancel()
-		switch {
-		case err == nil:
-			said = ""
-		case err.Error() != said && ctx.Err() == nil: // once, however long it lasts
-			r.bus.cfg.Logger.Warn("nats: readers of the streams cannot be served", "err", err)
-			said = err.Error()
+		if ctx.Err() == nil {
+			refused(err)
 		}
 		select {
 		case <-ctx.Done():

@@ -50,6 +50,24 @@ func (c *centre) open() {
 	c.service = api.New(api.Config{Site: "main", Store: c.store})
 }
 
+// beside is a bus that publishes the centre's streams to a server of its own, and a
+// connection to that. The bus does not run.
+func (c *centre) beside(t *testing.T) (*Bus, *nats.Conn) {
+	t.Helper()
+	s := bustest.Server(t, t.TempDir(), server.RANDOM_PORT)
+	t.Cleanup(func() { bustest.Stop(s) })
+	nc, err := nats.Connect(s.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	b, err := New(Config{Service: c.service, URL: s.ClientURL(), Streams: Streams{RollupsFor: 24 * time.Hour, ContactsFor: 24 * time.Hour}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b, nc
+}
+
 // put stores an interval of so many agents and visits.
 func (c *centre) put(agents, visits int) {
 	c.t.Helper()
@@ -344,17 +362,7 @@ func TestRecordsInterrupted(t *testing.T) {
 // daemon runs or, where the server was away then, at the next start; nobody else.
 func TestRecordsForget(t *testing.T) {
 	c := newCentre(t)
-	s := bustest.Server(t, t.TempDir(), server.RANDOM_PORT)
-	defer func() { bustest.Stop(s) }()
-	nc, err := nats.Connect(s.ClientURL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer nc.Close()
-	b, err := New(Config{Service: c.service, URL: s.ClientURL(), Streams: Streams{RollupsFor: 24 * time.Hour, ContactsFor: 24 * time.Hour}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	b, nc := c.beside(t)
 	now := metrics.IntervalOf(metrics.MillisOf(time.Now()))
 	caller := func(n int) (h [16]byte) { h[0], h[1] = 1, byte(n); return h }
 	p := &metrics.Sealed{Switch: "fs1", Interval: now - 1}

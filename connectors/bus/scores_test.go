@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
 	"tallyd/connectors/api"
@@ -56,17 +55,7 @@ func streamedScores(t *testing.T, nc *nats.Conn) (out []string) {
 // rollups and contacts, whatever ends in between; who is forgotten is taken out.
 func TestScoreStream(t *testing.T) {
 	c := newCentre(t)
-	s := bustest.Server(t, t.TempDir(), server.RANDOM_PORT)
-	defer func() { bustest.Stop(s) }()
-	nc, err := nats.Connect(s.ClientURL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer nc.Close()
-	b, err := New(Config{Service: c.service, URL: s.ClientURL(), Streams: Streams{RollupsFor: 24 * time.Hour, ContactsFor: 24 * time.Hour}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	b, nc := c.beside(t)
 	r := newRecords(b, nc)
 	deliver := func() {
 		t.Helper()

@@ -58,7 +58,7 @@ func (s *Server) contacts(ctx context.Context, in *contactsInput) (*contactsOutp
 	if err != nil {
 		return nil, problem(err)
 	}
-	out := &contactsOutput{Body: client.Contacts{V: api.Schema, Site: s.cfg.Service.Site(), ContactList: list}}
+	out := &contactsOutput{Body: client.Contacts{Stamp: s.stamp(), ContactList: list}}
 	if list.Next != nil {
 		out.Body.Cursor = cursor[api.ContactPlace]{q.From, q.To, list.Next}.String()
 		out.Link = in.next("cursor", out.Body.Cursor)

@@ -66,7 +66,7 @@ func (s *Server) facts(ctx context.Context, in *factsInput) (*factsOutput, error
 	if err != nil {
 		return nil, problem(err)
 	}
-	out := &factsOutput{Body: client.Facts{V: api.Schema, Site: s.cfg.Service.Site(), FactList: list}}
+	out := &factsOutput{Body: client.Facts{Stamp: s.stamp(), FactList: list}}
 	if list.Next != nil {
 		out.Body.Cursor = cursor[api.FactPlace]{q.From, q.To, list.Next}.String()
 		out.Link = in.next("cursor", out.Body.Cursor)
@@ -79,7 +79,7 @@ func (s *Server) export(ctx context.Context, in *exportInput) (*exportOutput, er
 	if err != nil {
 		return nil, problem(err)
 	}
-	out := &exportOutput{Body: client.Export{V: api.Schema, Site: s.cfg.Service.Site(), ExportList: list}}
+	out := &exportOutput{Body: client.Export{Stamp: s.stamp(), ExportList: list}}
 	if list.More {
 		out.Link = in.next("from", metrics.Millis(list.To).Time().Format(time.RFC3339Nano))
 	}

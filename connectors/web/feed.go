@@ -44,5 +44,5 @@ func (s *Server) feed(ctx context.Context, in *feedInput) (*feedOutput, error) {
 	if err != nil {
 		return nil, problem(err)
 	}
-	return &feedOutput{client.Fed{V: api.Schema, Site: s.cfg.Service.Site(), Facts: answers}}, nil
+	return &feedOutput{client.Fed{Stamp: s.stamp(), Facts: answers}}, nil
 }

@@ -44,7 +44,7 @@ func (s *Server) kpi(ctx context.Context, in *kpiInput) (*kpiOutput, error) {
 	if err != nil {
 		return nil, problem(err)
 	}
-	out := &kpiOutput{Body: client.KPIs{V: api.Schema, Site: s.cfg.Service.Site(), KPIResult: result, Health: s.cfg.Service.Health()}}
+	out := &kpiOutput{Body: client.KPIs{Stamp: s.stamp(), KPIResult: result, Health: s.cfg.Service.Health()}}
 	if result.More {
 		out.Link = in.next("from", metrics.Millis(result.To).Time().Format(time.RFC3339Nano))
 	}

@@ -5,7 +5,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"tallyd/connectors/api"
 	"tallyd/connectors/web/client"
 )
 
@@ -18,6 +17,6 @@ func (s *Server) registerNames() {
 		if err != nil {
 			return nil, problem(err)
 		}
-		return &namesOutput{client.Names{V: api.Schema, Site: s.cfg.Service.Site(), NameList: list}}, nil
+		return &namesOutput{client.Names{Stamp: s.stamp(), NameList: list}}, nil
 	})
 }

@@ -43,6 +43,11 @@ func (s *Server) header() api.Header {
 	return api.Header{V: api.Schema, At: api.MomentOf(s.cfg.Service.Now()), Site: s.cfg.Service.Site()}
 }
 
+// stamp is what answers about the past begin with.
+func (s *Server) stamp() client.Stamp {
+	return client.Stamp{V: api.Schema, Site: s.cfg.Service.Site()}
+}
+
 func (s *Server) agents(view *api.View, names []string) []api.AgentState {
 	var p api.Present
 	s.cfg.Service.Look(&p)

@@ -38,7 +38,7 @@ func (s *Server) schemes(ctx context.Context, in *schemesInput) (*schemesOutput,
 	if err != nil {
 		return nil, problem(err)
 	}
-	return &schemesOutput{client.Schemes{V: api.Schema, Site: s.cfg.Service.Site(), SchemeList: list}}, nil
+	return &schemesOutput{client.Schemes{Stamp: s.stamp(), SchemeList: list}}, nil
 }
 
 func (s *Server) history(ctx context.Context, in *historyInput) (*historyOutput, error) {
@@ -46,5 +46,5 @@ func (s *Server) history(ctx context.Context, in *historyInput) (*historyOutput,
 	if err != nil {
 		return nil, problem(err)
 	}
-	return &historyOutput{client.History{V: api.Schema, Site: s.cfg.Service.Site(), History: list}}, nil
+	return &historyOutput{client.History{Stamp: s.stamp(), History: list}}, nil
 }

@@ -102,7 +102,7 @@ func (s *Server) scores(ctx context.Context, in *Whose) (*scoresOutput, error) {
 	if err != nil {
 		return nil, problem(err)
 	}
-	return &scoresOutput{client.Scores{V: api.Schema, Site: s.cfg.Service.Site(), ScoreList: list}}, nil
+	return &scoresOutput{client.Scores{Stamp: s.stamp(), ScoreList: list}}, nil
 }
 
 func (s *Server) cycles(ctx context.Context, _ *struct{}) (*cyclesOutput, error) {
@@ -110,7 +110,7 @@ func (s *Server) cycles(ctx context.Context, _ *struct{}) (*cyclesOutput, error)
 	if err != nil {
 		return nil, problem(err)
 	}
-	return &cyclesOutput{client.Cycles{V: api.Schema, Site: s.cfg.Service.Site(), Cycles: list}}, nil
+	return &cyclesOutput{client.Cycles{Stamp: s.stamp(), Cycles: list}}, nil
 }
 
 func (s *Server) explain(ctx context.Context, in *explainInput) (*explainOutput, error) {
@@ -123,7 +123,7 @@ func (s *Server) explain(ctx context.Context, in *explainInput) (*explainOutput,
 	if err != nil {
 		return nil, problem(err)
 	}
-	return &explainOutput{client.Explanation{V: api.Schema, Site: s.cfg.Service.Site(), ExplainResult: out}}, nil
+	return &explainOutput{client.Explanation{Stamp: s.stamp(), ExplainResult: out}}, nil
 }
 
 // pairs takes NAME:VALUE apart.
@@ -146,5 +146,5 @@ func (s *Server) seal(ctx context.Context, in *sealInput) (*scoresOutput, error)
 	if err != nil {
 		return nil, problem(err)
 	}
-	return &scoresOutput{client.Scores{V: api.Schema, Site: s.cfg.Service.Site(), ScoreList: list}}, nil
+	return &scoresOutput{client.Scores{Stamp: s.stamp(), ScoreList: list}}, nil
 }

@@ -2,10 +2,15 @@ package client
 
 import "tallyd/connectors/api"
 
-// KPIs are figures over a span.
-type KPIs struct {
+// Stamp is what every answer about the past begins with.
+type Stamp struct {
 	V    int    `json:"v" doc:"the version of the answer"`
 	Site string `json:"site"`
+}
+
+// KPIs are figures over a span.
+type KPIs struct {
+	Stamp
 	*api.KPIResult
 	Health   []api.SwitchHealth `json:"switches" doc:"how the switches fare: what could not be seen is not counted"`
 	Problems []string           `json:"store_problems,omitempty" doc:"what is wrong with the store"`
@@ -13,66 +18,57 @@ type KPIs struct {
 
 // Contacts are what became of single callers.
 type Contacts struct {
-	V    int    `json:"v" doc:"the version of the answer"`
-	Site string `json:"site"`
+	Stamp
 	*api.ContactList
 	Cursor string `json:"cursor,omitempty" doc:"where the next answer begins; none after the last"`
 }
 
 // Facts are what others told.
 type Facts struct {
-	V    int    `json:"v" doc:"the version of the answer"`
-	Site string `json:"site"`
+	Stamp
 	*api.FactList
 	Cursor string `json:"cursor,omitempty" doc:"where the next answer begins; none after the last"`
 }
 
 // Fed is what became of facts that were fed in, in the order in which they were sent.
 type Fed struct {
-	V     int              `json:"v" doc:"the version of the answer"`
-	Site  string           `json:"site"`
+	Stamp
 	Facts []api.FactAnswer `json:"facts"`
 }
 
 // Export is what appraisals rest on.
 type Export struct {
-	V    int    `json:"v" doc:"the version of the answer"`
-	Site string `json:"site"`
+	Stamp
 	*api.ExportList
 }
 
 // Scores are cards.
 type Scores struct {
-	V    int    `json:"v" doc:"the version of the answer"`
-	Site string `json:"site"`
+	Stamp
 	*api.ScoreList
 }
 
 // Cycles are the periods whose scores were sealed.
 type Cycles struct {
-	V      int         `json:"v" doc:"the version of the answer"`
-	Site   string      `json:"site"`
+	Stamp
 	Cycles []api.Cycle `json:"cycles"`
 }
 
 // Schemes are what people are appraised by.
 type Schemes struct {
-	V    int    `json:"v" doc:"the version of the answer"`
-	Site string `json:"site"`
+	Stamp
 	*api.SchemeList
 }
 
 // History is somebody's sealed scores.
 type History struct {
-	V    int    `json:"v" doc:"the version of the answer"`
-	Site string `json:"site"`
+	Stamp
 	*api.History
 }
 
 // Explanation says why a score is what it is.
 type Explanation struct {
-	V    int    `json:"v" doc:"the version of the answer"`
-	Site string `json:"site"`
+	Stamp
 	*api.ExplainResult
 }
 

@@ -39,7 +39,6 @@ type Ticket struct {
 
 // Names are what those are called whose states may be seen.
 type Names struct {
-	V    int    `json:"v" doc:"the version of the answer"`
-	Site string `json:"site"`
+	Stamp
 	*api.NameList
 }
